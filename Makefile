@@ -1,0 +1,47 @@
+# Each target sets up what it needs, once; see README.md.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: run reproduce test lab bench lint format requirements clean
+
+run: $(READY)  ## every notebook in the quick profile, offline
+	$(BIN)/python -m helpers.runner --profile quick
+
+reproduce: $(READY)  ## every notebook in the full profile, saved with its outputs
+	$(BIN)/python -m helpers.runner --profile full $(NOTEBOOKS)
+
+test: $(READY)  ## all tests
+	$(BIN)/python -m pytest
+
+lab: $(READY)  ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+bench: $(READY)  ## speed and memory as ratios
+	$(BIN)/python -m benchmarks
+
+lint: $(READY)  ## ruff on code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+requirements: $(READY)  ## exact versions, from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-annotate \
+		--custom-compile-command "make requirements" pyproject.toml -o requirements.txt
+
+clean:
+	rm -rf $(VENV) build
+
+# The environment is ready until one of the two lists changes.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

@@ -1,0 +1,104 @@
+"""Curves over the depth of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers.plotting.style import COLOURS
+from helpers.statistics import bootstrap_mean
+
+MARKERS = "osD^vP*X"
+
+
+def layer_curve(
+    table: pd.DataFrame,
+    measure: str,
+    by: str | None = None,
+    label: str | None = None,
+    names: Mapping[str, str] | None = None,
+    published: Mapping[str, float] | None = None,
+    points: bool = True,
+    seed: int = 0,
+) -> Figure:
+    """Draw a measure against depth: the mean over images with its 95 % bootstrap interval.
+
+    Args:
+        table: tidy table with columns layer, depth, image, measure, value.
+        measure: which measure of the table to draw.
+        by: a column whose values get a curve each (a network, a category).
+        label: the y axis; default: the measure's name.
+        names: layer name → the name shown on the axis.
+        published: what a published number is called → its value, drawn as a dashed line.
+        points: whether each image's value is drawn behind the curve.
+        seed: of the bootstrap.
+    """
+    chosen = table[table["measure"] == measure]
+    layers = chosen.drop_duplicates("depth").sort_values("depth")
+    fig, axis = plt.subplots(figsize=(10, 4.6))
+    groups = [("", chosen)] if by is None else list(chosen.groupby(by, sort=False))
+    for k, (name, rows) in enumerate(groups):
+        _curve(axis, rows, str(name), k, points, seed)
+    for text, value in (published or {}).items():
+        axis.axhline(value, color="0.35", linestyle="--", linewidth=1)
+        axis.annotate(
+            f"{text}: {value:.3f}",
+            (1.005, value),
+            xycoords=("axes fraction", "data"),
+            fontsize=9,
+            va="center",
+            color="0.25",
+        )
+    shown = [(names or {}).get(layer, layer) for layer in layers["layer"]]
+    depth_axis(axis, layers["depth"], shown)
+    axis.set_ylabel(label or measure)
+    if by is not None:
+        axis.legend(title=by, fontsize=9, ncols=2 if len(groups) > 4 else 1)
+    return fig
+
+
+def rank_agreement(table: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> Figure:
+    """Scatter the layers' means of one measure against those of another, a panel for each pair.
+
+    Args:
+        table: columns layer, depth and one column for each measure (a layer a row).
+        pairs: the measures of each panel, (x, y).
+    """
+    fig, axes = plt.subplots(1, len(pairs), figsize=(5 * len(pairs), 4.4), squeeze=False)
+    for axis, (x, y) in zip(axes.flat, pairs, strict=True):
+        drawn = axis.scatter(table[x], table[y], c=table["depth"], cmap="cividis", s=45, zorder=2)
+        ends = table.iloc[[0, -1]]
+        for row in ends.itertuples():
+            at = (getattr(row, x), getattr(row, y))
+            axis.annotate(row.layer, at, xytext=(6, 4), textcoords="offset points", fontsize=9)
+        rho = table[[x, y]].corr(method="spearman").iloc[0, 1]
+        axis.set(xlabel=x.replace("_", " "), ylabel=y.replace("_", " "))
+        axis.set_title(f"Spearman ρ = {rho:.2f} over {len(table)} layers")
+    fig.colorbar(drawn, ax=axes, label="depth (layer index)")
+    return fig
+
+
+def depth_axis(axis: Axes, depth: Sequence[int], names: Sequence[str]) -> None:
+    """Label the x axis with layer names in depth order."""
+    axis.set_xticks(list(depth), list(names), rotation=45, ha="right", fontsize=9)
+    axis.set_xlabel("layer, in order of depth")
+    axis.grid(axis="y", color="0.9")
+
+
+def _curve(axis: Axes, rows: pd.DataFrame, name: str, k: int, points: bool, seed: int) -> None:
+    colour = COLOURS[k % len(COLOURS)]
+    by_depth = rows.groupby("depth")["value"]
+    depth = np.array(list(by_depth.groups))
+    mean, low, high = np.array([bootstrap_mean(v.to_numpy(), seed=seed) for _, v in by_depth]).T
+    if points:
+        jitter = np.random.default_rng(seed).uniform(-0.18, 0.18, len(rows))
+        axis.scatter(
+            rows["depth"] + jitter, rows["value"], s=6, color=colour, alpha=0.25, linewidth=0
+        )
+    axis.fill_between(depth, low, high, color=colour, alpha=0.3, linewidth=0)
+    axis.plot(depth, mean, color=colour, marker=MARKERS[k % len(MARKERS)], markersize=5, label=name)

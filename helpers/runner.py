@@ -1,0 +1,150 @@
+"""Run the notebooks: `python -m helpers.runner [--profile quick|full] [NN ...]`.
+
+In the full profile a notebook is saved with its outputs, and the run time and
+peak memory that were measured are written into its first cell; in the quick
+profile the executed copy goes to build/quick and the notebook stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from helpers import profile
+
+NOTEBOOKS = profile.ROOT / "notebooks"
+MEASURED = re.compile(r"^\*\*Measured:\*\*.*$", re.MULTILINE)
+PEAK_MEMORY = """
+import resource, sys
+unit = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a notebook took: wall-clock seconds and the kernel's peak memory, bytes."""
+
+    path: Path
+    seconds: float
+    peak_bytes: int
+    error: str = ""
+
+    def __str__(self) -> str:
+        state = f"FAILED\n{self.error}" if self.error else "ok"
+        size = f"{self.peak_bytes / 2**20:5.0f} MB"
+        return f"{self.path.stem:32s} {self.seconds:6.1f} s  {size}  {state}"
+
+
+def find(names: Sequence[str] = ()) -> list[Path]:
+    """Return the notebooks whose file names start with one of the names (default: all), in order.
+
+    Raises:
+        ValueError: a name fits no notebook.
+    """
+    paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if not names:
+        return paths
+    for name in names:
+        if not any(path.name.startswith(name) for path in paths):
+            there = ", ".join(path.stem for path in paths)
+            raise ValueError(f"no notebook starts with {name!r}; there are: {there}")
+    return [path for path in paths if path.name.startswith(tuple(names))]
+
+
+def run(path: Path, profile_name: str, timeout: int = 3600) -> Run:
+    """Execute one notebook in a fresh kernel, save it, and measure the run.
+
+    Args:
+        path: the notebook.
+        profile_name: "quick" or "full".
+        timeout: seconds allowed for one cell.
+
+    Returns:
+        The measured run; its error holds the traceback of the cell that failed.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": NOTEBOOKS}}
+    )
+    environment = os.environ | {"LAYERS_PROFILE": profile_name, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    error, peak, start = "", 0, time.perf_counter()
+    with client.setup_kernel(env=environment):
+        try:
+            for index, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, index)
+        except CellExecutionError as failure:
+            error = str(failure)
+        seconds = time.perf_counter() - start
+        peak = _peak_memory(client)
+    if not error:
+        _save(notebook, path, profile_name, seconds, peak)
+    return Run(path, seconds, peak, error)
+
+
+def run_all(paths: Sequence[Path], profile_name: str, workers: int = 1) -> list[Run]:
+    """Execute notebooks, several at once where asked, and print a line for each as it ends."""
+    runs = []
+    with ThreadPoolExecutor(workers) as pool:
+        for done in pool.map(lambda path: run(path, profile_name), paths):
+            print(done, flush=True)
+            runs.append(done)
+    return runs
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; return 1 if a notebook failed."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.runner", description=__doc__)
+    parser.add_argument("notebooks", nargs="*", help="how their names start, e.g. 01 (default: all)")
+    parser.add_argument("--profile", choices=["quick", "full"], default="quick")
+    parser.add_argument("--workers", type=int, help="notebooks at once (default: quick 2, full 1)")
+    chosen = parser.parse_args(arguments)
+    workers = chosen.workers or (2 if chosen.profile == "quick" else 1)
+    start = time.perf_counter()
+    runs = run_all(find(chosen.notebooks), chosen.profile, workers)
+    print(f"{len(runs)} notebooks, {chosen.profile} profile: {time.perf_counter() - start:.0f} s")
+    return int(any(r.error for r in runs))
+
+
+def measured(seconds: float, peak_bytes: int) -> str:
+    """Return the line of the first cell that says what a full run took."""
+    minutes = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    return (
+        f"**Measured:** {minutes}, {peak_bytes / 2**30:.1f} GB peak memory "
+        f"(full profile, {os.cpu_count()} CPU cores, no GPU)."
+    )
+
+
+def _peak_memory(client: NotebookClient) -> int:
+    probe = nbformat.v4.new_code_cell(PEAK_MEMORY)
+    client.execute_cell(probe, len(client.nb.cells))
+    return int(probe.outputs[0]["text"])
+
+
+def _save(
+    notebook: nbformat.NotebookNode, path: Path, profile_name: str, seconds: float, peak: int
+) -> None:
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    if profile_name == "full":
+        first = notebook.cells[0]
+        first.source = MEASURED.sub(measured(seconds, peak), first.source)
+    else:
+        path = profile.ROOT / "build" / "quick" / path.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
