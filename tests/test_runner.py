@@ -1,0 +1,46 @@
+import nbformat
+import pytest
+
+from helpers import runner
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path)
+
+    def write(name, *sources):
+        cells = [nbformat.v4.new_markdown_cell("# A title\n\n**Measured:** not yet.")]
+        cells += [nbformat.v4.new_code_cell(source) for source in sources]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+def test_names_choose_notebooks_in_order(write):
+    write("02_b.ipynb")
+    write("01_a.ipynb")
+    write("scratch.ipynb")
+    assert [p.name for p in runner.find()] == ["01_a.ipynb", "02_b.ipynb"]
+    assert [p.name for p in runner.find(["02"])] == ["02_b.ipynb"]
+    with pytest.raises(ValueError, match="no notebook starts with '07'; there are: 01_a, 02_b"):
+        runner.find(["07"])
+
+
+def test_a_full_run_is_saved_with_outputs_time_and_memory(write):
+    path = write("01_a.ipynb", "import os; print(os.environ['LAYERS_PROFILE'])", "1 + 1")
+    run = runner.run(path, "full")
+    saved = nbformat.read(path, as_version=4)
+    assert not run.error
+    assert run.peak_bytes > 2**20
+    assert saved.cells[1].outputs[0].text == "full\n"
+    assert [cell.execution_count for cell in saved.cells[1:]] == [1, 2]
+    assert "GB peak memory (full profile" in saved.cells[0].source
+
+
+def test_an_error_is_reported_and_nothing_is_saved(write):
+    path = write("01_a.ipynb", "1 / 0")
+    before = path.read_bytes()
+    assert "ZeroDivisionError" in runner.run(path, "full").error
+    assert path.read_bytes() == before
+    assert runner.main(["01", "--profile", "full"]) == 1

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from helpers import statistics
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
+@settings(max_examples=50, deadline=None)
+def test_the_interval_lies_within_the_values(values):
+    mean, low, high = statistics.bootstrap_mean(values, repeats=100)
+    slack = 1e-9 * (1 + np.abs(values).max())
+    assert min(values) - slack <= low <= high <= max(values) + slack
+    assert mean == pytest.approx(np.mean(values))
+
+
+def test_the_interval_agrees_with_scipy():
+    values = np.random.default_rng(1).exponential(size=200)
+    _, low, high = statistics.bootstrap_mean(values, repeats=5000, seed=2)
+    theirs = stats.bootstrap((values,), np.mean, method="percentile", rng=3, n_resamples=5000)
+    assert low == pytest.approx(theirs.confidence_interval.low, abs=0.02)
+    assert high == pytest.approx(theirs.confidence_interval.high, abs=0.02)
+
+
+def test_one_seed_gives_one_interval():
+    values = np.arange(10.0)
+    first = statistics.bootstrap_mean(values, seed=7)
+    assert first == statistics.bootstrap_mean(values, seed=7)
+    assert first != statistics.bootstrap_mean(values, seed=8)
+
+
+def test_a_statistic_of_indices():
+    x = np.random.default_rng(0).normal(size=100)
+    low, high = statistics.bootstrap(lambda i: np.median(x[i]), len(x), repeats=300)
+    assert low < np.median(x) < high
+
+
+def test_resamples_without_a_value_are_left_out():
+    x = np.array([1.0, 2.0, 3.0])
+    low, high = statistics.bootstrap(
+        lambda i: np.nan if len(set(i)) == 1 else x[i].mean(), 3, repeats=200
+    )
+    assert 1 < low < high < 3
+
+
+@pytest.mark.parametrize("values", [[], [[1.0, 2.0]], [1.0, np.nan]])
+def test_values_without_a_mean_are_refused(values):
+    with pytest.raises(ValueError, match="values"):
+        statistics.bootstrap_mean(values)
+
+
+def test_bootstraps_that_cannot_be():
+    with pytest.raises(ValueError, match="at least 2 units"):
+        statistics.bootstrap(np.mean, 1)
+    with pytest.raises(ValueError, match="NaN in every"):
+        statistics.bootstrap(lambda i: np.nan, 5, repeats=3)
