@@ -1,4 +1,4 @@
-"""Run every benchmark, each in a process of its own: `make bench` or `python -m benchmarks [name]`."""
+"""Run every benchmark in a process of its own: `python -m benchmarks [name]`."""
 
 import subprocess
 import sys

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from helpers import profile
 
@@ -76,7 +76,10 @@ def run(path: Path, profile_name: str, timeout: int = 3600) -> Run:
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": NOTEBOOKS}}
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        resources={"metadata": {"path": NOTEBOOKS}},
     )
     environment = os.environ | {"LAYERS_PROFILE": profile_name, "TF_CPP_MIN_LOG_LEVEL": "3"}
     error, peak, start = "", 0, time.perf_counter()
@@ -84,10 +87,10 @@ def run(path: Path, profile_name: str, timeout: int = 3600) -> Run:
         try:
             for index, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, index)
-        except CellExecutionError as failure:
+            peak = _peak_memory(client)
+        except (CellExecutionError, DeadKernelError) as failure:
             error = str(failure)
         seconds = time.perf_counter() - start
-        peak = _peak_memory(client)
     if not error:
         _save(notebook, path, profile_name, seconds, peak)
     return Run(path, seconds, peak, error)
@@ -106,7 +109,9 @@ def run_all(paths: Sequence[Path], profile_name: str, workers: int = 1) -> list[
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; return 1 if a notebook failed."""
     parser = argparse.ArgumentParser(prog="python -m helpers.runner", description=__doc__)
-    parser.add_argument("notebooks", nargs="*", help="how their names start, e.g. 01 (default: all)")
+    parser.add_argument(
+        "notebooks", nargs="*", help="how their names start, e.g. 01 (default: all)"
+    )
     parser.add_argument("--profile", choices=["quick", "full"], default="quick")
     parser.add_argument("--workers", type=int, help="notebooks at once (default: quick 2, full 1)")
     chosen = parser.parse_args(arguments)
@@ -127,8 +132,9 @@ def measured(seconds: float, peak_bytes: int) -> str:
 
 
 def _peak_memory(client: NotebookClient) -> int:
-    probe = nbformat.v4.new_code_cell(PEAK_MEMORY)
-    client.execute_cell(probe, len(client.nb.cells))
+    client.nb.cells.append(nbformat.v4.new_code_cell(PEAK_MEMORY))
+    probe = client.execute_cell(client.nb.cells[-1], len(client.nb.cells) - 1)
+    client.nb.cells.pop()
     return int(probe.outputs[0]["text"])
 
 

@@ -51,7 +51,7 @@ def close(text: str, published: float, ours: float, tolerance: float) -> dict[st
 
 
 def table(source: str, claims: Iterable[Mapping[str, str]]) -> pd.DataFrame:
-    """Join judged claims into a table with columns source, claim, published, ours, rule, verdict."""
+    """Join judged claims into a table with the columns of COLUMNS."""
     return pd.DataFrame([{"source": source, **row} for row in claims], columns=COLUMNS)
 
 

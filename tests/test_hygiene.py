@@ -1,4 +1,4 @@
-"""What a reader of the repository relies on: notebooks that ran, figures that exist, texts that agree."""
+"""What a reader relies on: notebooks that ran, figures that exist, texts that agree."""
 
 import re
 import statistics
@@ -14,7 +14,9 @@ ROOT = profile.ROOT
 PATHS = runner.find()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REPOSITORY = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
-MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:home|root|work|tmp|Users|usr|opt|mnt|var)/\w|[A-Z]:\\\\Users")
+MACHINE_PATH = re.compile(
+    r"(?<![\w.:/])/(?:home|root|work|tmp|Users|usr|opt|mnt|var)/\w|[A-Z]:\\\\Users"
+)
 
 notebooks = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 

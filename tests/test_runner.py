@@ -44,3 +44,8 @@ def test_an_error_is_reported_and_nothing_is_saved(write):
     assert "ZeroDivisionError" in runner.run(path, "full").error
     assert path.read_bytes() == before
     assert runner.main(["01", "--profile", "full"]) == 1
+
+
+def test_a_killed_kernel_is_reported(write):
+    path = write("01_a.ipynb", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert "Kernel died" in runner.run(path, "full").error
