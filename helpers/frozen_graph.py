@@ -1,0 +1,115 @@
+"""Weights out of a frozen TensorFlow graph, and the label maps that came with the 2015 one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from helpers import profile
+
+NODE_FIELD = 1  # GraphDef: repeated NodeDef node = 1
+VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5  # protobuf wire types
+
+
+def read_constants(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Read the named Const nodes of a GraphDef file; other nodes are ignored.
+
+    The nodes are decoded one by one, so that no second copy of the whole
+    graph is ever held.
+
+    Args:
+        path: the file, a serialised GraphDef (.pb).
+        shapes: the tensors that must be there, by node name, with their shapes.
+
+    Returns:
+        The tensors as float32 arrays, by name, in the order of `shapes`.
+
+    Raises:
+        ValueError: the file is cut short, is something else than a GraphDef,
+            lacks a tensor, or holds one of another shape or type.
+    """
+    found: dict[str, np.ndarray] = {}
+    damage = ""
+    try:
+        for node in _nodes(memoryview(path.read_bytes())):
+            if node.op == "Const" and node.name in shapes:
+                found[node.name] = tf.make_ndarray(node.attr["value"].tensor)
+    except (DecodeError, IndexError, TypeError, ValueError) as error:
+        damage = f"it is cut short or no TensorFlow graph ({error}), and "
+    missing = [name for name in shapes if name not in found]
+    if missing or damage:
+        first = f"tensor {missing[0]!r} is missing" if missing else "what follows is unreadable"
+        more = f" (with {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise _refusal(path, f"{damage}{first}{more}")
+    for name, shape in shapes.items():
+        tensor = found[name]
+        if tensor.shape != tuple(shape) or tensor.dtype != np.float32:
+            held = f"{tensor.dtype} {tensor.shape}"
+            raise _refusal(path, f"tensor {name!r} is {held} instead of float32 {tuple(shape)}")
+    return {name: found[name] for name in shapes}
+
+
+def _refusal(path: Path, problem: str) -> ValueError:
+    return ValueError(
+        f"{profile.shown(path)} cannot be used: {problem}. "
+        "Delete the file to have it fetched again, or put the original in its place."
+    )
+
+
+def _nodes(data: memoryview) -> Iterator[tf.compat.v1.NodeDef]:
+    """Yield the nodes of a serialised GraphDef."""
+    position = 0
+    while position < len(data):
+        tag, position = _varint(data, position)
+        field, wire_type = tag >> 3, tag & 7
+        if wire_type == LENGTH_DELIMITED:
+            length, position = _varint(data, position)
+        elif wire_type == VARINT:
+            length, (_, position) = 0, _varint(data, position)
+        elif wire_type in (FIXED32, FIXED64):
+            length = 4 if wire_type == FIXED32 else 8
+        else:
+            raise ValueError(f"no field can start at byte {position - 1:,}")
+        end = position + length
+        if end > len(data):
+            raise ValueError(f"{end - len(data):,} bytes are missing at the end")
+        if field == NODE_FIELD and wire_type == LENGTH_DELIMITED:
+            yield tf.compat.v1.NodeDef.FromString(data[position:end])
+        position = end
+
+
+def _varint(data: memoryview, position: int) -> tuple[int, int]:
+    """Return the protobuf varint at a position, and the position after it."""
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+
+
+def read_label_map(path: Path) -> dict[int, str]:
+    """Read which wordnet id each output of the 2015 network stands for.
+
+    Args:
+        path: imagenet_2012_challenge_label_map_proto.pbtxt.
+
+    Returns:
+        Wordnet id ("n01440764") by output index, 1,000 of them.
+
+    Raises:
+        ValueError: the file does not give 1,000 indices with distinct ids.
+    """
+    entry = re.compile(r'target_class:\s*(\d+)\s*target_class_string:\s*"(n\d{8})"')
+    text = path.read_text(encoding="utf-8", errors="replace")
+    labels = {int(index): wordnet_id for index, wordnet_id in entry.findall(text)}
+    if not len(labels) == len(set(labels.values())) == 1000:
+        raise _refusal(path, f"it names {len(set(labels.values()))} ImageNet classes, not 1000")
+    return labels
