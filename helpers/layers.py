@@ -1,0 +1,245 @@
+"""Choose layers of a Keras model and see their activations, one batch of images at a time."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple, Protocol
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from helpers import taps
+from helpers.memory import reuse_freed_memory
+
+Measure = Callable[..., np.ndarray]
+
+
+class Batch(NamedTuple):
+    """The activations of some consecutive images.
+
+    Attributes:
+        index: which images, as a slice of the image set.
+        activations: layer name -> float array (images, *layer shape), in depth order.
+            Emptied when the next batch is asked for: copy what must outlive it.
+    """
+
+    index: slice
+    activations: dict[str, np.ndarray]
+
+
+class Accumulator(Protocol):
+    """Something that sees one layer's activations batch by batch, images in order."""
+
+    def update(self, x: np.ndarray) -> None:
+        """Take in the activations (images, *layer shape) of the next images."""
+
+
+def select(
+    model: keras.Model, patterns: str | Iterable[str] | None = None, missing: str = "raise"
+) -> list[str]:
+    """Choose layers by name or shell pattern.
+
+    Args:
+        model: a functional or sequential model. A layer of a nested model is named
+            "nested/layer"; an input goes by the name of its input layer.
+        patterns: names or patterns such as "mixed*" or "activation_[1-4]"; None for all layers.
+        missing: what to do with a pattern that no layer matches: "raise" or "skip".
+
+    Returns:
+        The names, each once, in depth order: a layer comes after all that feed it.
+
+    Raises:
+        ValueError: a pattern matches no layer (the nearest names are suggested), or the
+            model is not built or has no graph of layers.
+    """
+    if missing not in ("raise", "skip"):
+        raise ValueError(f"missing={missing!r}: choose 'raise' or 'skip'")
+    names = taps.names(model)
+    if patterns is None:
+        return names
+    chosen: set[str] = set()
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        matched = {name for name in names if name == pattern or fnmatchcase(name, pattern)}
+        if not matched and missing == "raise":
+            near = difflib.get_close_matches(pattern, names, n=3, cutoff=0.4)
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise ValueError(f"no layer of {model.name!r} is named or matches {pattern!r}{hint}")
+        chosen |= matched
+    return [name for name in names if name in chosen]
+
+
+def stream(
+    model: keras.Model,
+    images: Any,
+    layers: str | Iterable[str] | None = None,
+    *,
+    batch_size: int = 16,
+    preprocess: Callable | None = None,
+    progress: bool = True,
+) -> Iterator[Batch]:
+    """Run a model once over images and yield the activations of the chosen layers.
+
+    Memory holds one batch of activations at a time, whatever the number of images.
+
+    Args:
+        model: a functional or sequential Keras model.
+        images: a `data.ImageSet`; or an array (images, *input shape) that is preprocessed
+            already; or, for a model with several inputs, a tuple of such arrays in the
+            order of the inputs or a dict by input name.
+        layers: names or patterns as in `select`; None for all layers.
+        batch_size: images per batch.
+        preprocess: for an image set: image tensor (h, w, c) -> input tensor; by default
+            the model's own, `model.source.preprocess`.
+        progress: whether to show a progress bar.
+
+    Yields:
+        One `Batch` after the other, the images in order.
+
+    Raises:
+        ValueError: unknown or ambiguous layers, or images that do not fit the model.
+    """
+    names = select(model, layers)
+    if not names:
+        raise ValueError(f"no layers of {model.name!r} chosen")
+    batches, count = _batches(model, images, batch_size, preprocess)
+    reuse_freed_memory()
+    run = taps.tap(model, names)
+    start = 0
+    with tqdm(total=count, desc=model.name, unit="image", disable=not progress, leave=False) as bar:
+        for batch in batches:
+            activations = dict(zip(names, map(np.asarray, run(*batch)), strict=True))
+            stop = start + len(batch[0])
+            yield Batch(slice(start, stop), activations)
+            activations.clear()
+            bar.update(stop - start)
+            start = stop
+
+
+def measure(
+    model: keras.Model,
+    images: Any,
+    layers: str | Iterable[str] | None = None,
+    *,
+    measures: Mapping[str, Measure],
+    **options: Any,
+) -> pd.DataFrame:
+    """Apply measures to every image's activations in every chosen layer.
+
+    Args:
+        model: see `stream`.
+        images: see `stream`.
+        layers: see `stream`.
+        measures: name -> f(x (images, units), axis=1) -> (images,).
+        **options: passed on to `stream`.
+
+    Returns:
+        A table in long form with the columns network, layer, depth (place among the
+        chosen layers, from 0), units, image, category, measure, value.
+
+    Raises:
+        ValueError: as `stream`; or a measure refuses an image's activations, in which
+            case the message names the layer and the image.
+    """
+    titles = getattr(images, "names", None)
+    categories = getattr(images, "category", None)
+    network = getattr(getattr(model, "source", None), "title", model.name)
+    parts = []
+    for index, activations in stream(model, images, layers, **options):
+        rows = np.arange(index.start, index.stop)
+        image = rows if titles is None else titles[index]
+        for depth, (layer, x) in enumerate(activations.items()):
+            flat = x.reshape(len(x), -1)
+            for name, function in measures.items():
+                part = {
+                    "network": network,
+                    "layer": layer,
+                    "depth": depth,
+                    "units": flat.shape[1],
+                    "image": image,
+                    "category": "" if categories is None else categories[index],
+                    "measure": name,
+                    "value": _applied(function, flat, f"{name} of layer {layer!r}", image),
+                }
+                parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True).sort_values(
+        ["measure", "depth"], kind="stable", ignore_index=True
+    )
+
+
+def accumulate(
+    model: keras.Model,
+    images: Any,
+    layers: str | Iterable[str] | None,
+    accumulators: Mapping[str, Callable[[], Accumulator]],
+    **options: Any,
+) -> dict[str, dict[str, Accumulator]]:
+    """Feed every chosen layer's activations to accumulators of its own.
+
+    Args:
+        model: see `stream`.
+        images: see `stream`.
+        layers: see `stream`.
+        accumulators: name -> function that makes a new accumulator, called once a layer.
+        **options: passed on to `stream`.
+
+    Returns:
+        layer -> name -> its accumulator, which has seen all images.
+    """
+    made = {
+        layer: {name: make() for name, make in accumulators.items()}
+        for layer in select(model, layers)
+    }
+    for batch in stream(model, images, list(made), **options):
+        for layer, x in batch.activations.items():
+            for accumulator in made[layer].values():
+                accumulator.update(x)
+    return made
+
+
+def _applied(function: Measure, x: np.ndarray, what: str, images: Sequence) -> np.ndarray:
+    try:
+        return function(x, axis=1)
+    except ValueError:
+        for row, image in zip(x, images, strict=True):
+            try:
+                function(row[None], axis=1)
+            except ValueError as error:
+                raise ValueError(f"{what}, image {str(image)!r}: {error}") from error
+        raise
+
+
+def _batches(
+    model: keras.Model, images: Any, batch_size: int, preprocess: Callable | None
+) -> tuple[Iterable[tuple], int]:
+    """Return batches, each a tuple of arrays in the order of the model's inputs, and the count."""
+    if hasattr(images, "tensors"):
+        preprocess = preprocess or getattr(getattr(model, "source", None), "preprocess", None)
+        if preprocess is None:
+            raise ValueError(
+                f"{model.name!r} does not say how its images are preprocessed: pass preprocess="
+            )
+        return ((batch,) for batch in images.tensors(preprocess, batch_size)), len(images)
+    if preprocess is not None:
+        raise ValueError("preprocess is for image sets: arrays are taken as preprocessed")
+    names = taps.inputs(model)
+    if isinstance(images, Mapping):
+        images = [images[name] for name in names]
+    arrays = list(images) if isinstance(images, list | tuple) else [images]
+    arrays = [np.asarray(array) for array in arrays]
+    count = len(arrays[0])
+    fits = len(arrays) == len(names) and all(
+        len(array) == count > 0 and tf.TensorShape(x.shape).is_compatible_with(array.shape)
+        for array, x in zip(arrays, model.inputs, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"images of shape {[array.shape for array in arrays]} do not fit the inputs of "
+            f"{model.name!r}, {[tuple(x.shape) for x in model.inputs]}"
+        )
+    slices = (slice(start, start + batch_size) for start in range(0, count, batch_size))
+    return (tuple(array[chosen] for array in arrays) for chosen in slices), count

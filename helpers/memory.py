@@ -1,0 +1,30 @@
+"""Keep freed memory with the process, so that big arrays are not paged in anew each batch."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import platform
+
+# From glibc's malloc.h.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_ONE_GIB = 1 << 30
+
+
+@functools.cache
+def reuse_freed_memory() -> bool:
+    """Tell glibc to reuse big freed blocks rather than hand them back to the kernel.
+
+    By default glibc maps every block above 128 KiB (at most 32 MiB, where it adapts)
+    afresh and unmaps it when it is freed, so that a network whose batch of activations
+    takes hundreds of megabytes pays for a page fault every 4 KiB of it, batch after
+    batch. The setting holds for the whole process; calling again changes nothing.
+
+    Returns:
+        Whether the allocator took the setting; False where it is not glibc.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return all(mallopt(option, _ONE_GIB) for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD))

@@ -1,0 +1,103 @@
+"""Listen in on a Keras model: what each of its layers returns when the model is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def inputs(model: keras.Model) -> list[str]:
+    """Name a model's inputs, in its own order.
+
+    Raises:
+        ValueError: the model is not built or has no graph of layers.
+    """
+    if not getattr(model, "inputs", None):
+        raise ValueError(
+            f"{model.name!r} has no graph of layers: build it as a functional model, or call "
+            "a sequential one once on its input shape"
+        )
+    return [tensor._keras_history.operation.name for tensor in model.inputs]
+
+
+def names(model: keras.Model) -> list[str]:
+    """Name a model's inputs and layers in depth order, layers of nested models included.
+
+    Raises:
+        ValueError: the model is not built or has no graph of layers.
+    """
+    return [*inputs(model), *_operations(model)]
+
+
+def tap(model: keras.Model, layers: Sequence[str]) -> Callable[..., list[tf.Tensor]]:
+    """Compile a function from the model's inputs to the outputs of the named layers.
+
+    The model is called as a whole, in inference mode, so that whatever it does with its
+    inputs, nested models and layers stays as it is; parts that no named layer depends on
+    are not computed.
+
+    Args:
+        model: a functional or sequential model.
+        layers: names as `names` gives them.
+
+    Returns:
+        A function of one array (images, *input shape) per input. Its first call raises
+        ValueError if a layer is called more than once or returns several tensors.
+    """
+    operations = _operations(model)
+
+    def outputs(*arrays: tf.Tensor) -> list[tf.Tensor]:
+        given = dict(zip(inputs(model), arrays, strict=True))
+        heard = {name: [tf.identity(given[name])] if name in given else [] for name in layers}
+        with ExitStack() as stack:
+            for name in set(layers) - set(given):
+                stack.enter_context(_listening(operations[name], heard[name]))
+            model(keras.tree.pack_sequence_as(model.input, arrays), training=False)
+        return [_only_tensor(name, heard[name]) for name in layers]
+
+    signature = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in model.inputs]
+    return tf.function(outputs, input_signature=signature)
+
+
+def _operations(model: keras.Model, prefix: str = "") -> dict[str, Any]:
+    """Map names to operations in depth order; a nested model's come before itself."""
+    found = {}
+    for operation in getattr(model, "operations", model.layers):
+        if isinstance(operation, keras.layers.InputLayer):
+            continue
+        name = prefix + operation.name
+        if isinstance(operation, keras.Sequential) or hasattr(operation, "operations"):
+            found |= _operations(operation, name + "/")
+        found[name] = operation
+    return found
+
+
+@contextmanager
+def _listening(operation: Any, heard: list) -> Iterator[None]:
+    """Collect in `heard` what an operation returns whenever it is called."""
+    call = operation.call
+
+    def listen(*args: Any, **kwargs: Any) -> Any:
+        heard.append(call(*args, **kwargs))
+        return heard[-1]
+
+    operation.call = listen
+    try:
+        yield
+    finally:
+        del operation.call
+
+
+def _only_tensor(name: str, outputs: list) -> tf.Tensor:
+    if len(outputs) != 1:
+        raise ValueError(
+            f"layer {name!r} is called {len(outputs)} times in one pass of the model, so that "
+            "its output is ambiguous: choose the layers before or after it"
+        )
+    if not tf.is_tensor(outputs[0]):
+        raise ValueError(f"layer {name!r} has several outputs: choose the layers after it")
+    return outputs[0]
