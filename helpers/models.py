@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -14,28 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from helpers import frozen_graph, profile
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a network comes from and how it wants its images.
-
-    Attributes:
-        title: name for captions, as "Inception-v3 (2015)".
-        weights: name of the weights file, or "random, seed 0".
-        sha256: SHA-256 of the weights file ("" if there is none).
-        preprocess: image (h, w, c) uint8 -> network input float32, in TensorFlow ops.
-        approximate: layers whose activations depend on re-estimated tensors.
-        note: a sentence to show beside those layers.
-    """
-
-    title: str
-    weights: str
-    sha256: str
-    preprocess: Callable[[tf.Tensor], tf.Tensor]
-    approximate: tuple[str, ...] = ()
-    note: str = ""
-
+from helpers.source import Source
 
 # The layers of the sources, by our names and by those of the 2015 graph.
 SOURCE_NAMES = {
