@@ -56,3 +56,29 @@ def test_bootstraps_that_cannot_be():
         statistics.bootstrap(np.mean, 1)
     with pytest.raises(ValueError, match="NaN in every"):
         statistics.bootstrap(lambda i: np.nan, 5, repeats=3)
+
+
+def test_trend_of_rising_falling_and_flat_layers():
+    rng = np.random.default_rng(0)
+    rising = np.arange(6) + rng.normal(0, 0.1, (20, 6))
+    assert statistics.trend(rising, repeats=50) == pytest.approx((1, 1, 1))
+    assert statistics.trend(-rising, repeats=50) == pytest.approx((-1, -1, -1))
+    _, low, high = statistics.trend(rng.normal(size=(20, 6)), repeats=200)
+    assert low < 0 < high
+
+
+def test_variance_explained_agrees_with_the_f_test():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(["a", "b", "c"], 10)
+    values = rng.normal(size=30) + (groups == "a")
+    eta, null, p = statistics.variance_explained(values, groups, permutations=4999)
+    f = stats.f_oneway(*(values[groups == g] for g in "abc"))
+    assert eta / (1 - eta) * 27 / 2 == pytest.approx(f.statistic)
+    assert p == pytest.approx(f.pvalue, abs=0.02)
+    assert null == pytest.approx(2 / 29, abs=0.01)
+
+
+def test_groups_that_explain_all_or_nothing():
+    groups = np.repeat([0, 1], 8)
+    assert statistics.variance_explained(groups, groups)[0] == 1
+    assert statistics.variance_explained(np.ones(16), groups) == (0, 0, 1)

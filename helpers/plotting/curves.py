@@ -14,6 +14,7 @@ from helpers.plotting.style import COLOURS
 from helpers.statistics import bootstrap_mean
 
 MARKERS = "osD^vP*X"
+LINES = ("-", "--", "-.", (0, (1, 1)))
 
 
 def layer_curve(
@@ -80,6 +81,52 @@ def rank_agreement(table: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> Fig
         axis.set(xlabel=x.replace("_", " "), ylabel=y.replace("_", " "))
         axis.set_title(f"Spearman ρ = {rho:.2f} over {len(table)} layers")
     fig.colorbar(drawn, ax=axes, label="depth (layer index)")
+    return fig
+
+
+def lorenz(patterns: Mapping[str, np.ndarray]) -> Figure:
+    """Draw the Lorenz curve of each pattern: the share of activation that the least active hold.
+
+    Args:
+        patterns: label → non-negative values (n,) with a positive sum.
+    """
+    fig, axis = plt.subplots(figsize=(5.6, 4.6))
+    axis.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":")
+    for k, (label, values) in enumerate(patterns.items()):
+        share = np.insert(np.cumsum(np.sort(values)) / np.sum(values), 0, 0)
+        units = np.linspace(0, 1, len(share))
+        axis.plot(units, share, color=COLOURS[k], linestyle=LINES[k % len(LINES)], label=label)
+    axis.set(
+        xlabel="share of the units, least active first",
+        ylabel="share of the activation they hold",
+        xlim=(0, 1),
+        ylim=(0, 1.01),
+    )
+    axis.legend(fontsize=9, loc="upper left")
+    return fig
+
+
+def category_map(
+    table: pd.DataFrame, measure: str, names: Mapping[str, str] | None = None
+) -> Figure:
+    """Draw, for each category and layer, how far its mean lies from the layer's mean.
+
+    Args:
+        table: tidy table with columns layer, depth, category, measure, value.
+        measure: which measure of the table to draw.
+        names: layer name → the name shown on the axis.
+    """
+    chosen = table[table["measure"] == measure]
+    means = chosen.pivot_table(index="category", columns="depth", values="value")
+    away = means - means.mean(axis=0)
+    limit = float(away.abs().max().max())
+    layers = chosen.drop_duplicates("depth").sort_values("depth")["layer"]
+    fig, axis = plt.subplots(figsize=(10, 0.36 * len(means) + 1.9))
+    drawn = axis.imshow(away, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+    axis.set_yticks(range(len(means)), means.index)
+    depth_axis(axis, range(len(layers)), [(names or {}).get(layer, layer) for layer in layers])
+    axis.grid(False)
+    fig.colorbar(drawn, ax=axis, label=f"{measure}: category − all", pad=0.01)
     return fig
 
 
