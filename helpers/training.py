@@ -1,0 +1,128 @@
+"""Training of small classifiers on arrays, the same to the last bit whenever it is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from helpers.cache import cached, digest
+
+HISTORY = ["epoch", "set", "loss", "accuracy"]
+
+
+def train(
+    model: keras.Model,
+    x: np.ndarray,
+    y: np.ndarray,
+    test: tuple[np.ndarray, np.ndarray],
+    *,
+    learning_rate: float,
+    epochs: int = 5,
+    batch_size: int = 64,
+    momentum: float = 0.9,
+    seed: int = 0,
+    cache: Path | str | None = None,
+) -> tuple[keras.Model, pd.DataFrame]:
+    """Train a copy of a model by SGD with momentum on cross-entropy; the model is left as it is.
+
+    Args:
+        model: an untrained model whose output are logits (n, classes).
+        x: (n, *input shape) float32 inputs.
+        y: (n,) integer classes.
+        test: inputs and classes that only the learning curve sees.
+        learning_rate: step size of SGD.
+        epochs: passes over x.
+        batch_size: images a step.
+        momentum: of SGD.
+        seed: of the order of the images, which is drawn anew for every epoch.
+        cache: folder that keeps the trained weights, so that they are trained once.
+
+    Returns:
+        The trained copy, and its learning curve: a row for each epoch and set
+        ("train": mean over the epoch's steps; "test": after the epoch) with
+        loss in nats and accuracy.
+
+    Raises:
+        FloatingPointError: the loss became NaN or infinite.
+    """
+    settings = {
+        "learning_rate": learning_rate,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "momentum": momentum,
+        "seed": seed,
+    }
+
+    def fit() -> dict[str, np.ndarray]:
+        history = _fit(trained, x, y, test, **settings)
+        weights = {f"w{i:03}": w for i, w in enumerate(trained.get_weights())}
+        return weights | {"history": history}
+
+    trained = keras.models.clone_model(model)
+    trained.set_weights(model.get_weights())
+    if hasattr(model, "source"):
+        trained.source = model.source
+    if cache is None:
+        found = fit()
+    else:
+        data = digest(x, y, *test, *model.get_weights())
+        key = {"kind": "weights", "data": data, "keras": keras.__version__, **settings}
+        found = cached(cache, key, fit)
+    trained.set_weights([found[name] for name in sorted(found) if name != "history"])
+    curve = pd.DataFrame(found["history"], columns=["epoch", "loss", "accuracy"])
+    curve.insert(1, "set", ["train", "test"] * epochs)
+    return trained, curve.astype({"epoch": int})[HISTORY]
+
+
+def activations(
+    model: keras.Model, x: np.ndarray, layers: Sequence[str], batch_size: int = 1000
+) -> dict[str, np.ndarray]:
+    """Return the activations (n, units), float32, of some layers of a small model for all inputs.
+
+    For networks whose activations do not fit into memory there is `layers.stream`.
+    """
+    outputs = [model.get_layer(name).output for name in layers]
+    found = keras.Model(model.inputs, outputs).predict(x, batch_size=batch_size, verbose=0)
+    found = found if isinstance(found, list) else [found]
+    return {name: a.reshape(len(a), -1) for name, a in zip(layers, found, strict=True)}
+
+
+def _fit(
+    model: keras.Model,
+    x: np.ndarray,
+    y: np.ndarray,
+    test: tuple[np.ndarray, np.ndarray],
+    learning_rate: float,
+    epochs: int,
+    batch_size: int,
+    momentum: float,
+    seed: int,
+) -> np.ndarray:
+    """Train in place; returns (2 * epochs, 3): epoch, loss and accuracy on train and test."""
+    model.compile(
+        keras.optimizers.SGD(learning_rate, momentum),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        steps_per_execution=32,
+    )
+    rng = np.random.default_rng(seed)
+    rows = []
+    for epoch in range(1, epochs + 1):
+        order = rng.permutation(len(x))
+        # Shuffled here, not by Keras, whose order depends on the state of the whole process.
+        seen = model.fit(x[order], y[order], batch_size=batch_size, shuffle=False, verbose=0)
+        loss, accuracy = model.evaluate(*test, batch_size=1000, verbose=0)
+        rows += [
+            (epoch, seen.history["loss"][0], seen.history["accuracy"][0]),
+            (epoch, loss, accuracy),
+        ]
+        if not np.isfinite(seen.history["loss"][0]):
+            raise FloatingPointError(
+                f"the loss is {seen.history['loss'][0]} in epoch {epoch}:"
+                " lower learning_rate or use another seed"
+            )
+    return np.array(rows, float)
