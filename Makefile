@@ -12,6 +12,7 @@ run: $(READY)  ## every notebook in the quick profile, offline
 
 reproduce: $(READY)  ## every notebook in the full profile, saved with its outputs
 	$(BIN)/python -m helpers.runner --profile full $(NOTEBOOKS)
+	$(BIN)/python -m helpers.readme
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
