@@ -1,219 +1,238 @@
-"""Image sets and MNIST-like sets: find, load, hand out in batches."""
+"""The data sets of the notebooks: found or fetched, checked, and loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import hashlib
+import re
+import warnings
+import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from PIL import Image
+from sklearn.datasets import load_digits
 
-from helpers import images, profile, registry
-from helpers.registry import fetch
+from helpers import profile, registry
+from helpers.fetching import FetchError, extracted, fetch, fetch_archive
+from helpers.image_set import Arrays, ImageSet
+from helpers.registry import verify
 
-__all__ = ["fetch"]
+__all__ = [
+    "Arrays",
+    "FetchError",
+    "ImageSet",
+    "caltech101",
+    "digits",
+    "digits_split",
+    "fashion_mnist",
+    "fetch",
+    "guest_love_photos",
+    "imagenet_classes",
+    "imagenet_samples",
+    "images_in",
+    "mnist",
+    "published",
+    "verify",
+]
 
-
-@dataclass(frozen=True, eq=False)
-class ImageSet:
-    """Images with a name and a category each, as files or in memory.
-
-    Attributes:
-        name: short id.
-        title: for captions.
-        licence: under which terms the images may be used.
-        names: (n,) str, one per image.
-        category: (n,) str.
-        paths: the n files, or None.
-        pixels: uint8 (n, height, width, channels), or None.
-    """
-
-    name: str
-    title: str
-    licence: str
-    names: np.ndarray
-    category: np.ndarray
-    paths: tuple[Path, ...] | None = None
-    pixels: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, index: int | slice | np.ndarray | Sequence) -> ImageSet | np.ndarray:
-        """Return image `index` (uint8, height x width x channels), or a subset in that order."""
-        if isinstance(index, (int, np.integer)):
-            return images.decode(self.paths[index]) if self.pixels is None else self.pixels[index]
-        chosen = np.arange(len(self))[index]
-        return replace(
-            self,
-            names=self.names[chosen],
-            category=self.category[chosen],
-            paths=self.paths and tuple(self.paths[i] for i in chosen),
-            pixels=None if self.pixels is None else self.pixels[chosen],
-        )
-
-    @property
-    def channels(self) -> int:
-        """Colour channels of every image: 3 for files, else as in `pixels`."""
-        return 3 if self.pixels is None else self.pixels.shape[-1]
-
-    def tensors(self, preprocess: Callable, batch_size: int = 32) -> tf.data.Dataset:
-        """Return the images in order, as float32 batches (b, H, W, C), decoded in parallel.
-
-        Args:
-            preprocess: TensorFlow operations from one uint8 image (height, width,
-                channels) to float32 (H, W, C).
-            batch_size: images in a batch; the last one may have fewer.
-        """
-
-        def load(index: tf.Tensor) -> tf.Tensor:
-            image = tf.numpy_function(lambda i: self[int(i)], [index], tf.uint8)
-            return preprocess(tf.ensure_shape(image, (None, None, self.channels)))
-
-        loaded = tf.data.Dataset.range(len(self)).map(load, num_parallel_calls=tf.data.AUTOTUNE)
-        return loaded.batch(batch_size).prefetch(tf.data.AUTOTUNE)
-
-    def thumbnail(self, i: int, size: int = 64) -> np.ndarray:
-        """Return the centre square of image i as uint8 (size, size, 3)."""
-        pixels = self[int(i)]
-        side = min(pixels.shape[:2])
-        top, left = (np.array(pixels.shape[:2]) - side) // 2
-        square = pixels[top : top + side, left : left + side]
-        square = np.broadcast_to(square, (side, side, 3))
-        return np.asarray(Image.fromarray(np.ascontiguousarray(square)).resize((size, size)))
-
-
-@dataclass(frozen=True, eq=False)
-class Arrays:
-    """A set of small grey images with integer labels, split into training and test images."""
-
-    name: str
-    title: str
-    licence: str
-    class_names: tuple[str, ...]
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
-
-
-def _from_files(name: str, files: list[registry.File], names: list[str], category: list[str]):
-    folder, known = fetch(name), registry.find(name)
-    return ImageSet(
-        name=name,
-        title=known.title,
-        licence=known.licence,
-        names=np.array(names),
-        category=np.array(category),
-        paths=tuple(folder / file.path for file in files),
-    )
+DIGITS = ("digits", "8 x 8 digits (Alpaydin & Kaynak 1998, from scikit-learn)", "CC BY 4.0")
+CALTECH_IN_REGISTRY, CALTECH_IN_ARCHIVE = 25, 40  # images a category
 
 
 def guest_love_photos() -> ImageSet:
     """Return the 40 photos of Guest & Love (2017), 5 in each of 8 categories."""
-    files = registry.find("guest-love-2017").files
-    paths = [Path(file.path) for file in files]
-    return _from_files(
-        "guest-love-2017", files, [p.stem for p in paths], [p.parent.name for p in paths]
-    )
+    known = registry.find("guest-love-2017")
+    paths = [file.path for file in known.files]
+    names = [Path(path).stem for path in paths]
+    return _image_set(known, paths, names, [Path(path).parent.name for path in paths])
 
 
 def imagenet_samples() -> ImageSet:
-    """Return 500 ImageNet images, one each of every second class in WordNet-id order.
+    """Return 500 ImageNet images, one of every second class in the order of WordNet ids.
 
-    `names` are the WordNet ids, `category` the English class names.
+    `names` are the WordNet ids (n01440764 …), `category` the English class names.
     """
-    files = registry.find("imagenet-sample-images").files
-    wnids, classes = zip(*(Path(file.path).stem.split("_", 1) for file in files), strict=True)
-    return _from_files(
-        "imagenet-sample-images", files, list(wnids), [c.replace("_", " ") for c in classes]
+    known = registry.find("imagenet-sample-images")
+    paths = [file.path for file in known.files]
+    parts = [Path(path).stem.partition("_") for path in paths]
+    names, categories = [part[0] for part in parts], [part[2].replace("_", " ") for part in parts]
+    return _image_set(known, paths, names, categories)
+
+
+def caltech101(per_category: int = CALTECH_IN_REGISTRY) -> ImageSet:
+    """Return the first images of each of Caltech-101's 101 object categories.
+
+    More than 25 a category need the archive of the public home (137 MB, fetched once).
+
+    Args:
+        per_category: 1 to 40; a few categories have only 31 to 39 images and give all.
+
+    Raises:
+        ValueError: per_category is not within 1 to 40.
+    """
+    if not 1 <= per_category <= CALTECH_IN_ARCHIVE:
+        raise ValueError(f"per_category={per_category}: choose 1 to {CALTECH_IN_ARCHIVE}")
+    known = registry.find("caltech-101")
+    paths = [file.path for file in known.files]
+    if per_category > CALTECH_IN_REGISTRY:
+        if not extracted(known):
+            fetch_archive(known)
+        paths = sorted(extracted(known), key=str.lower)
+    paths = [path for path in paths if int(Path(path).stem[-4:]) <= per_category]
+    names = [path.removesuffix(".jpg") for path in paths]
+    return _image_set(known, paths, names, [Path(path).parent.name for path in paths])
+
+
+def images_in(folder: str | Path) -> ImageSet:
+    """Return the images of a folder of your own; the sub-folder is the category.
+
+    Which files are images is told by their extension; a warning names other files,
+    hidden ones excepted. `check()` of the set tells which images can be read.
+
+    Raises:
+        ValueError: the folder does not exist or holds no images.
+    """
+    folder = Path(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = [path for path in files if not path.name.startswith(".")]
+    known = Image.registered_extensions()
+    paths = [path for path in files if path.suffix.lower() in known]
+    if not paths:
+        raise ValueError(f"{folder} holds no images" if folder.is_dir() else f"no folder {folder}")
+    if others := [path.name for path in files if path not in paths]:
+        warnings.warn(f"{folder.name}: not images, left out: {', '.join(others)}", stacklevel=2)
+    return ImageSet(
+        name=folder.name,
+        title=folder.name,
+        licence="your own",
+        names=np.array([path.relative_to(folder).as_posix() for path in paths]),
+        category=np.array([path.parent.name for path in paths]),
+        paths=tuple(paths),
     )
-
-
-def caltech101(per_category: int = 25) -> ImageSet:
-    """Return the first `per_category` images of each of Caltech-101's 101 categories."""
-    files = [
-        file
-        for file in registry.find("caltech-101").files
-        if int(Path(file.path).stem[-4:]) <= per_category
-    ]
-    paths = [Path(file.path) for file in files]
-    names = [f"{p.parent.name}/{p.stem}" for p in paths]
-    return _from_files("caltech-101", files, names, [p.parent.name for p in paths])
-
-
-def _digits() -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    return (digits.images * 255 / 16).round().astype(np.uint8), digits.target
 
 
 def digits(n: int | None = None) -> ImageSet:
-    """Return the first n (default all 1,797) of scikit-learn's 8 x 8 digits, grey, 0 to 255."""
-    pixels, labels = (x[:n] for x in _digits())
-    return ImageSet(
-        name="digits",
-        title="8 x 8 digits (scikit-learn)",
-        licence="CC BY 4.0 (UCI Optical Recognition of Handwritten Digits)",
-        names=np.arange(len(labels)).astype(str),
-        category=labels.astype(str),
-        pixels=pixels[..., None],
-    )
+    """Return the first n (by default all 1,797) of scikit-learn's 8 x 8 digits.
+
+    Grey, uint8 (8, 8, 1), their 17 levels spread over 0 to 255; categories "0" to "9".
+    """
+    pixels, labels = (values[:n] for values in _digits())
+    indices = np.arange(len(labels)).astype(str)
+    return ImageSet(*DIGITS, indices, labels.astype(str), pixels=pixels[..., None])
 
 
 def digits_split() -> Arrays:
-    """Return scikit-learn's digits in the form of MNIST, every fifth as a test image."""
-    pixels, labels = _digits()
-    test = np.arange(len(labels)) % 5 == 4
-    return Arrays(
-        "digits",
-        "8 x 8 digits (scikit-learn)",
-        "CC BY 4.0 (UCI Optical Recognition of Handwritten Digits)",
-        tuple("0123456789"),
-        pixels[~test],
-        labels[~test].astype(np.uint8),
-        pixels[test],
-        labels[test].astype(np.uint8),
-    )
+    """Return scikit-learn's digits in the form of MNIST: every fifth is a test image."""
+    x, y = _digits()
+    test = np.arange(len(y)) % 5 == 4
+    return Arrays(*DIGITS, tuple("0123456789"), x[~test], y[~test], x[test], y[test])
 
 
 def mnist() -> Arrays:
-    """Return MNIST: x uint8 (60000 or 10000, 28, 28) and labels uint8."""
-    return _arrays("mnist", "MNIST (LeCun et al. 1998)", "CC BY-SA 3.0", tuple("0123456789"))
+    """Return MNIST: 60,000 and 10,000 images of 28 x 28.
+
+    The arrays, whatever file they came in, are checked by their SHA-256.
+
+    Raises:
+        ValueError: a local mnist.npz is damaged or holds something else.
+        FetchError: there is none, and Keras cannot download it.
+    """
+    return _arrays("mnist", tuple("0123456789"))
 
 
 def fashion_mnist() -> Arrays:
-    """Return Fashion-MNIST, in the form of MNIST."""
-    classes = "T-shirt,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,ankle boot".split(",")
-    return _arrays("fashion_mnist", "Fashion-MNIST (Xiao et al. 2017)", "MIT", tuple(classes))
-
-
-def _arrays(name: str, title: str, licence: str, class_names: tuple[str, ...]) -> Arrays:
-    with np.load(profile.downloads() / f"{name}.npz") as arrays:
-        return Arrays(name, title, licence, class_names, **arrays)
+    """Return Fashion-MNIST, in the form of MNIST and checked in the same way."""
+    clothes = ("T-shirt", "trouser", "pullover", "dress", "coat")
+    return _arrays("fashion_mnist", (*clothes, "sandal", "shirt", "sneaker", "bag", "ankle boot"))
 
 
 def imagenet_classes() -> pd.DataFrame:
-    """Return ImageNet's 1,000 classes in Keras' order: columns wnid, name, node.
+    """Return ImageNet's 1,000 classes in the order of Keras' outputs, that of WordNet ids.
 
-    `node` is the class's output in the 2015 Inception-v3 (1 to 1000).
+    Returns:
+        A table with the columns wnid, name (English) and node (the class's output in
+        the 2015 Inception-v3, 1 to 1,000).
     """
-    folder = fetch("inception-2015-12-05")
-    text = (folder / "imagenet_2012_challenge_label_map_proto.pbtxt").read_text()
-    entries = pd.Series(text).str.extractall(r'target_class: (\d+)\s+target_class_string: "(n\d+)"')
-    classes = pd.DataFrame({"wnid": entries[1], "node": entries[0].astype(int)})
-    english = pd.read_csv(
-        folder / "imagenet_synset_to_human_label_map.txt", sep="\t", names=["wnid", "name"]
-    )
-    table = classes.merge(english, on="wnid").sort_values("wnid", ignore_index=True)
-    return table[["wnid", "name", "node"]]
+    folder = registry.find("inception-2015-12-05").folder
+    label_map = fetch(f"{folder.name}/imagenet_2012_challenge_label_map_proto.pbtxt").read_text()
+    pairs = re.findall(r'target_class: (\d+)\s+target_class_string: "(n\d+)"', label_map)
+    lines = fetch(f"{folder.name}/imagenet_synset_to_human_label_map.txt").read_text().splitlines()
+    english = dict(line.split("\t") for line in lines)
+    rows = sorted((wnid, english[wnid], int(node)) for node, wnid in pairs)
+    return pd.DataFrame(rows, columns=["wnid", "name", "node"])
 
 
 def published(source: str | None = None) -> pd.DataFrame:
-    """Return the published numbers of data/published.csv, of one source or of all."""
+    """Return the numbers that the sources published, as data/published.csv holds them.
+
+    Args:
+        source: one of its source ids; None for all.
+
+    Returns:
+        One row for each number: source, place, network, dataset, source_layer (the source's
+        name), layer (the name here, NaN if there is none), condition, measure, value,
+        approximate (whether read off a figure or given as a bound).
+
+    Raises:
+        ValueError: no source has that id; the message lists those there are.
+    """
     table = pd.read_csv(registry.TABLES / "published.csv")
-    return table if source is None else table[table.source == source].reset_index(drop=True)
+    if source is None:
+        return table
+    chosen = table[table.source == source]
+    if chosen.empty:
+        raise ValueError(f"no source {source!r}: choose one of {', '.join(table.source.unique())}")
+    return chosen.reset_index(drop=True)
+
+
+def _image_set(
+    known: registry.FileSet, paths: list[str], names: list[str], categories: list[str]
+) -> ImageSet:
+    folder = fetch(known.name)
+    return ImageSet(
+        name=known.name,
+        title=known.title,
+        licence=known.licence,
+        names=np.array(names),
+        category=np.array(categories),
+        paths=tuple(folder / path for path in paths),
+    )
+
+
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    loaded = load_digits()
+    return np.round(loaded.images * 255 / 16).astype(np.uint8), loaded.target.astype(np.uint8)
+
+
+def _arrays(name: str, class_names: tuple[str, ...]) -> Arrays:
+    known = registry.find(name)
+    local = profile.downloads() / f"{name}.npz"
+    if local.exists():
+        try:
+            with np.load(local) as content:
+                arrays = {file.path: content[file.path] for file in known.files}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{local} is damaged ({error}): delete it or replace it") from error
+    else:
+        arrays = _from_keras(name, known, local)
+    for file in known.files:
+        if hashlib.sha256(arrays[file.path].tobytes()).hexdigest() != file.sha256:
+            raise ValueError(f"{name}: the array {file.path} is not that of {known.title}")
+    return Arrays(name, known.title, known.licence, class_names, **arrays)
+
+
+def _from_keras(name: str, known: registry.FileSet, local: Path) -> dict[str, np.ndarray]:
+    try:
+        splits = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # Keras raises plain Exception
+        raise FetchError(
+            f"{name}.npz could not be fetched by {known.url} ({error}); without a network, put "
+            f"it at {local}, with the arrays {', '.join(file.path for file in known.files)}"
+        ) from error
+    return {
+        f"{kind}_{part}": x
+        for part, split in zip(("train", "test"), splits, strict=True)
+        for kind, x in zip("xy", split, strict=True)
+    }
