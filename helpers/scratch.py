@@ -1,0 +1,84 @@
+"""Room on disk for what is too big for memory, given back whatever happens."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from contextlib import ExitStack
+from io import FileIO
+from types import TracebackType
+
+import numpy as np
+
+
+class Scratch:
+    """Temporary files without a name, closed and gone on leaving the context.
+
+    Should the process be killed, the system takes them back all the same.
+
+    Attributes:
+        images: how many images' activations the files will hold.
+        folder: where the files are.
+    """
+
+    def __init__(self, images: int, folder: str | None = None) -> None:
+        """Plan the room.
+
+        Args:
+            images: how many images there will be.
+            folder: where the files go; default: the system's temporary folder (TMPDIR).
+        """
+        self.images = images
+        self.folder = folder or tempfile.gettempdir()
+        self._files = ExitStack()
+        self._unwritten = 0
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._files.close()
+
+    def file(self) -> FileIO:
+        """Open a new file for writing and reading."""
+        return self._files.enter_context(tempfile.TemporaryFile(dir=self.folder, buffering=0))
+
+    def reserve(self, bytes_per_image: int) -> None:
+        """Make sure, before anything is written, that the disk can take it for all images.
+
+        Raises:
+            OSError: there is not enough room (errno ENOSPC).
+        """
+        self._unwritten += bytes_per_image * self.images
+        if self._unwritten > shutil.disk_usage(self.folder).free:
+            raise self._full()
+
+    def write(self, file: FileIO, array: np.ndarray) -> None:
+        """Append a contiguous array to a file.
+
+        Raises:
+            OSError: the disk is full (errno ENOSPC).
+        """
+        left = memoryview(array).cast("B")
+        while left:
+            try:
+                written = file.write(left)
+            except OSError as error:
+                raise (self._full() if error.errno == errno.ENOSPC else error) from error
+            self._unwritten -= written
+            left = left[written:]
+
+    def _full(self) -> OSError:
+        free = shutil.disk_usage(self.folder).free / 1e9
+        return OSError(
+            errno.ENOSPC,
+            f"the activations of {self.images} images need {self._unwritten / 1e9:.1f} GB more of "
+            f"temporary files, but {self.folder} has {free:.1f} GB left: make room there, or name "
+            "a folder on a larger disk (TMPDIR, set before Python starts)",
+        )
