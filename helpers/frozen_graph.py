@@ -1,8 +1,7 @@
-"""Weights out of a frozen TensorFlow graph, and the label maps that came with the 2015 one."""
+"""Weights out of a frozen TensorFlow graph."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -93,23 +92,3 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, position
         shift += 7
-
-
-def read_label_map(path: Path) -> dict[int, str]:
-    """Read which wordnet id each output of the 2015 network stands for.
-
-    Args:
-        path: imagenet_2012_challenge_label_map_proto.pbtxt.
-
-    Returns:
-        Wordnet id ("n01440764") by output index, 1,000 of them.
-
-    Raises:
-        ValueError: the file does not give 1,000 indices with distinct ids.
-    """
-    entry = re.compile(r'target_class:\s*(\d+)\s*target_class_string:\s*"(n\d{8})"')
-    text = path.read_text(encoding="utf-8", errors="replace")
-    labels = {int(index): wordnet_id for index, wordnet_id in entry.findall(text)}
-    if not len(labels) == len(set(labels.values())) == 1000:
-        raise _refusal(path, f"it names {len(set(labels.values()))} ImageNet classes, not 1000")
-    return labels

@@ -1,0 +1,68 @@
+"""Copies of Keras models whose layer names and initial weights depend on nothing but a seed."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+
+MakeLayer = Callable[[dict], keras.Layer]
+
+
+def rebuild(
+    model: keras.Model, seed: int = 0, replace: Mapping[str, MakeLayer] | None = None
+) -> keras.Model:
+    """Return a copy with fresh initial weights, and with the names a fresh process gives.
+
+    Keras numbers layers without a name through the whole process; here their
+    numbers start from the beginning, in the order of creation. The input layer
+    is called "input".
+
+    Args:
+        model: a functional model with one input.
+        seed: seed of all initial weights.
+        replace: what to put instead of a layer, by its name in the copy: a
+            function of the layer's config.
+    """
+    replace = replace or {}
+    names = _fresh_names(model)
+    rng = np.random.default_rng(seed)
+
+    def copy(layer: keras.Layer) -> keras.Layer:
+        config = layer.get_config() | {"name": names.get(layer.name, layer.name)}
+        _set_seeds(config, rng)
+        return replace.get(config["name"], type(layer).from_config)(config)
+
+    inputs = keras.Input(model.input_shape[1:], name="input")
+    return keras.models.clone_model(model, input_tensors=inputs, clone_function=copy)
+
+
+def numbered(stem: str, i: int) -> str:
+    """Return Keras' automatic name of the i-th layer of a kind: conv2d, conv2d_1, …"""
+    return f"{stem}_{i}" if i else stem
+
+
+def _fresh_names(model: keras.Model) -> dict[str, str]:
+    """Map automatic names ("conv2d_97") to those that a fresh process gives ("conv2d_3")."""
+    automatic = defaultdict(list)
+    for layer in model.layers:
+        stem, number = re.fullmatch(r"(.*?)(?:_(\d+))?", layer.name).groups()
+        if stem.replace("_", "") == type(layer).__name__.lower():
+            automatic[stem].append((int(number or 0), layer.name))
+    return {
+        name: numbered(stem, i)
+        for stem, found in automatic.items()
+        for i, (_, name) in enumerate(sorted(found))
+    }
+
+
+def _set_seeds(config: dict, rng: np.random.Generator) -> None:
+    """Give every initialiser that has no seed one of its own, in place."""
+    for key, value in config.items():
+        if key == "seed" and value is None:
+            config[key] = int(rng.integers(2**31))
+        elif isinstance(value, dict):
+            _set_seeds(value, rng)
