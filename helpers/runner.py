@@ -1,8 +1,9 @@
 """Run the notebooks: `python -m helpers.runner [--profile quick|full] [NN ...]`.
 
-In the full profile a notebook is saved with its outputs, and the run time and
-peak memory that were measured are written into its first cell; in the quick
-profile the executed copy goes to build/quick and the notebook stays as it is.
+In the full profile a notebook is saved with its outputs, the run time and peak
+memory that were measured are written into its first cell, and the second cell
+is the one that sets up Colab; in the quick profile the executed copy goes to
+build/quick and the notebook stays as it is.
 """
 
 from __future__ import annotations
@@ -30,6 +31,16 @@ import resource, sys
 unit = 1 if sys.platform == "darwin" else 1024
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 """
+
+# The working directory of a notebook on Colab then holds `helpers`, so nothing is installed.
+COLAB = """\
+# On Colab, fetch the project first; anywhere else this cell does nothing.
+import sys
+
+if "google.colab" in sys.modules:
+    !git clone --quiet --depth 1 https://github.com/layer-notebooks/layer-notebooks
+    %cd layer-notebooks
+    %pip install --quiet openTSNE pooch umap-learn"""
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,7 @@ def run(path: Path, profile_name: str, timeout: int = 3600) -> Run:
     Returns:
         The measured run; its error holds the traceback of the cell that failed.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook = with_colab(nbformat.read(path, as_version=4))
     client = NotebookClient(
         notebook,
         timeout=timeout,
@@ -120,6 +131,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs = run_all(find(chosen.notebooks), chosen.profile, workers)
     print(f"{len(runs)} notebooks, {chosen.profile} profile: {time.perf_counter() - start:.0f} s")
     return int(any(r.error for r in runs))
+
+
+def with_colab(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Put the cell that sets up Colab behind the first cell, if it is not there."""
+    if notebook.cells[1].source != COLAB:
+        notebook.cells.insert(1, nbformat.v4.new_code_cell(COLAB, id="colab"))
+    return notebook
 
 
 def measured(seconds: float, peak_bytes: int) -> str:

@@ -62,6 +62,12 @@ def test_the_first_cell_says_where_to_run_it_and_what_it_takes(path):
 
 
 @notebooks
+def test_colab_is_set_up_in_the_same_way_everywhere(path):
+    assert nbformat.read(path, as_version=4).cells[1].source == runner.COLAB
+    assert PROJECT["urls"]["Repository"] in runner.COLAB
+
+
+@notebooks
 def test_every_figure_it_saves_is_committed(path):
     saved = [
         name

@@ -33,8 +33,9 @@ def test_a_full_run_is_saved_with_outputs_time_and_memory(write):
     saved = nbformat.read(path, as_version=4)
     assert not run.error
     assert run.peak_bytes > 2**20
-    assert saved.cells[1].outputs[0].text == "full\n"
-    assert [cell.execution_count for cell in saved.cells[1:]] == [1, 2]
+    assert saved.cells[1].source == runner.COLAB
+    assert saved.cells[2].outputs[0].text == "full\n"
+    assert [cell.execution_count for cell in saved.cells[1:]] == [1, 2, 3]
     assert "GB peak memory (full profile" in saved.cells[0].source
 
 
