@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 JPEG = b"\xff\xd8\xff"
 
@@ -28,19 +28,25 @@ def decode(path: Path) -> np.ndarray:
         content = Path(path).read_bytes()
         if content.startswith(JPEG):
             return tf.io.decode_jpeg(content, channels=3).numpy()
-        return decode_other(content)
-    except Exception as error:  # Pillow's and TensorFlow's decoders raise errors of many kinds
-        reason = str(error).partition("[Op:")[0].partition("}} ")
-        raise ValueError(f"{path} cannot be read as an image: {reason[2] or reason[0]}") from error
+        return _decode_other(content)
+    except Exception as error:  # decoders raise errors of many kinds
+        raise ValueError(f"{path} cannot be read as an image: {_reason(error)}") from error
 
 
-def decode_other(content: bytes) -> np.ndarray:
-    """Return the pixels, uint8 (height, width, 3), of an image that is not a JPEG.
+def decode_tensor(path: tf.Tensor) -> tf.Tensor:
+    """Return what `decode` returns, as TensorFlow operations on a string tensor."""
+    content = tf.io.read_file(path)
+    return tf.cond(
+        tf.strings.substr(content, 0, len(JPEG)) == JPEG,
+        lambda: tf.io.decode_jpeg(content, channels=3),
+        lambda: tf.ensure_shape(
+            tf.numpy_function(lambda path: decode(path.decode()), [path], tf.uint8),
+            (None, None, 3),
+        ),
+    )
 
-    Raises:
-        ValueError: pixels of 32 bits, which have no agreed range.
-        Exception: of many kinds, from Pillow, if the content is no image or is damaged.
-    """
+
+def _decode_other(content: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(content)) as image:
         if image.mode.startswith("I;16"):
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -52,13 +58,9 @@ def decode_other(content: bytes) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def decode_tensor(path: tf.Tensor) -> tf.Tensor:
-    """Return what `decode` returns, as TensorFlow operations on a string tensor."""
-    content = tf.io.read_file(path)
-    return tf.cond(
-        tf.strings.substr(content, 0, len(JPEG)) == JPEG,
-        lambda: tf.io.decode_jpeg(content, channels=3),
-        lambda: tf.ensure_shape(
-            tf.numpy_function(decode_other, [content], tf.uint8), (None, None, 3)
-        ),
-    )
+def _reason(error: Exception) -> str:
+    if isinstance(error, tf.errors.InvalidArgumentError):
+        return "its JPEG data are damaged or incomplete"
+    if isinstance(error, UnidentifiedImageError):
+        return "it is empty or not an image"
+    return str(error)
