@@ -9,8 +9,20 @@ import tensorflow as tf
 from helpers.inception import SOURCE_NAMES, inception_v3_2015, inception_v3_2015_untrained
 from helpers.mini_inception import mini_inception
 from helpers.source import Source
+from helpers.squeezenet import SQUEEZENET_LAYERS, squeezenet
+from helpers.twins import permute_biases, permute_weights, without_nonlinearity
 
-__all__ = ["SOURCE_NAMES", "inception_v3_2015", "inception_v3_2015_untrained", "mini_inception"]
+__all__ = [
+    "SOURCE_NAMES",
+    "inception_v3_2015",
+    "inception_v3_2015_untrained",
+    "mini_inception",
+    "SQUEEZENET_LAYERS",
+    "squeezenet",
+    "permute_biases",
+    "permute_weights",
+    "without_nonlinearity",
+]
 
 GUEST_LOVE_LAYERS = tuple(SOURCE_NAMES)
 RUPPRECHT_LAYERS = tuple(name for name in SOURCE_NAMES if "pool" not in name)
