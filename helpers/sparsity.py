@@ -1,8 +1,9 @@
 """How sparse is a pattern of activations? Measures on plain arrays, and the PSI of categories.
 
-Every measure takes any real dtype, never modifies its input, computes in
-float64 and reduces `axis` (all axes when None), so that `measure(x, axis=1)`
-turns a batch (images, units) into one value per image.
+Every measure takes any real dtype, never modifies its input, sums in float64 and reduces
+`axis` (all axes when None), so that `measure(x, axis=1)` turns a batch (images, units)
+into one value per image. NaN, infinity, empty arrays and single numbers are refused with
+a ValueError, what is not a real number with a TypeError.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from helpers.gini import Axis, gini, gini_fast, rows
+from helpers import kernels
+from helpers.gini import gini, gini_fast
+from helpers.histogram import Histogram
+from helpers.rows import Axis, as_rows, as_shape, not_finite, over_rows
 
 __all__ = [
     "Histogram",
@@ -28,7 +32,7 @@ __all__ = [
 ]
 
 
-def active_fraction(x: ArrayLike, axis: Axis = None) -> NDArray | float:
+def active_fraction(x: ArrayLike, axis: Axis = None) -> NDArray[np.float64] | float:
     """Return the share of values that are not zero.
 
     Args:
@@ -41,15 +45,20 @@ def active_fraction(x: ArrayLike, axis: Axis = None) -> NDArray | float:
     Raises:
         ValueError: x is empty, a single number, or holds NaN or infinity.
     """
-    table, shape = rows(x, axis, "active_fraction")
-    return _shaped(np.count_nonzero(table, axis=1) / table.shape[1], shape)
+    table, shape = as_rows(x, axis, "active_fraction")
+    active = np.empty(len(table), np.int64)
+    finite = np.empty(len(table), np.bool_)
+    over_rows(lambda part: kernels.count_active(table[part], active[part], finite[part]), table)
+    if not finite.all():
+        raise not_finite(table, "active_fraction")
+    return as_shape(active / table.shape[1], shape)
 
 
-def hoyer(x: ArrayLike, axis: Axis = None) -> NDArray | float:
+def hoyer(x: ArrayLike, axis: Axis = None) -> NDArray[np.float64] | float:
     """Return Hoyer's sparseness, (sqrt(n) - |x|_1 / |x|_2) / (sqrt(n) - 1).
 
-    0 when all magnitudes are equal (all zero too, and a single value), 1 when
-    one value alone is not zero; the sign of a value does not matter.
+    0 when all magnitudes are equal (all zero too, and a single value), 1 when one value
+    alone is not zero; signs do not matter.
     Source: Hoyer 2004, JMLR 5:1457, section 3.1.
 
     Args:
@@ -62,21 +71,19 @@ def hoyer(x: ArrayLike, axis: Axis = None) -> NDArray | float:
     Raises:
         ValueError: x is empty, a single number, or holds NaN or infinity.
     """
-    table, shape = rows(x, axis, "hoyer")
-    scaled = np.abs(_scaled(table))
-    norm = np.sqrt((scaled**2).sum(axis=1))
-    root = np.sqrt(table.shape[1])
-    flat = scaled.max(axis=1) == scaled.min(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sparseness = (root - scaled.sum(axis=1) / norm) / (root - 1)
-    return _shaped(np.where(flat, 0.0, np.clip(sparseness, 0.0, 1.0)), shape)
+    sums, n, shape = _moments(x, axis, "hoyer")
+    _, _, magnitude, square, _, _ = sums
+    norm = np.sqrt(square)
+    flatness = np.divide(magnitude, norm, out=np.full_like(norm, np.sqrt(n)), where=norm > 0)
+    sparseness = (np.sqrt(n) - flatness) / max(np.sqrt(n) - 1, np.finfo(float).tiny)
+    return as_shape(np.clip(sparseness, 0.0, 1.0), shape)
 
 
-def kurtosis(x: ArrayLike, axis: Axis = None) -> NDArray | float:
+def kurtosis(x: ArrayLike, axis: Axis = None) -> NDArray[np.float64] | float:
     """Return the excess kurtosis m4 / m2^2 - 3 (Fisher's: 0 for a normal distribution).
 
-    Population moments, no bias correction; NaN where all values are equal.
-    Source: Willmore & Tolhurst 2001, Network 12:255, as population kurtosis.
+    Population moments, no correction for bias; NaN where all values are equal.
+    Source: Willmore & Tolhurst 2001, Network 12:255, there of a population of units.
 
     Args:
         x: activations of any shape and real dtype.
@@ -88,22 +95,20 @@ def kurtosis(x: ArrayLike, axis: Axis = None) -> NDArray | float:
     Raises:
         ValueError: x is empty, a single number, or holds NaN or infinity.
     """
-    table, shape = rows(x, axis, "kurtosis")
-    flat = table.max(axis=1) == table.min(axis=1)
-    scaled = _scaled(table)
-    squares = (scaled - scaled.mean(axis=1, keepdims=True)) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        excess = (squares**2).mean(axis=1) / squares.mean(axis=1) ** 2 - 3
-    return _shaped(np.where(flat, np.nan, excess), shape)
+    sums, n, shape = _moments(x, axis, "kurtosis")
+    low, high, _, _, second, fourth = sums
+    nothing = np.full_like(second, np.nan)
+    ratio = np.divide(fourth, second**2, out=nothing, where=high > low)
+    return as_shape(n * ratio - 3, shape)
 
 
-def treves_rolls(x: ArrayLike, axis: Axis = None) -> NDArray | float:
+def treves_rolls(x: ArrayLike, axis: Axis = None) -> NDArray[np.float64] | float:
     """Return the sparseness (1 - a) / (1 - 1/n) with a = mean(x)^2 / mean(x^2).
 
-    0 when all values are equal (all zero too, and a single value), 1 when one
-    value alone is not zero.
-    Source: Vinje & Gallant 2000, Science 287:1273, on the activity ratio a of
-    Treves & Rolls 1991, Network 2:371.
+    0 when all values are equal (all zero too, and a single value), 1 when one value alone
+    is not zero.
+    Source: Vinje & Gallant 2000, Science 287:1273; a is the sparseness of Treves & Rolls
+    1991, Network 2:371.
 
     Args:
         x: non-negative activations of any shape and real dtype.
@@ -113,19 +118,17 @@ def treves_rolls(x: ArrayLike, axis: Axis = None) -> NDArray | float:
         The sparseness, 0..1, one per entry of the axes that are left.
 
     Raises:
-        ValueError: x is empty, a single number, or holds NaN, infinity or a
-            negative value.
+        ValueError: x is empty, a single number, or holds NaN, infinity or a negative value.
     """
-    table, shape = rows(x, axis, "treves_rolls")
-    if table.min() < 0:
-        raise ValueError(f"treves_rolls: x holds negative values (minimum {table.min():g})")
-    scaled = _scaled(table)
-    n = table.shape[1]
-    flat = table.max(axis=1) == table.min(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = scaled.mean(axis=1) ** 2 / (scaled**2).mean(axis=1)
-        sparseness = np.clip((1 - ratio) / (1 - 1 / np.float64(n)), 0.0, 1.0)
-    return _shaped(np.where(flat, 0.0, sparseness), shape)
+    sums, n, shape = _moments(x, axis, "treves_rolls")
+    low, high, total, square, _, _ = sums
+    if low.min() < 0:
+        raise ValueError(f"treves_rolls: x holds negative values (minimum {low.min():g})")
+    # 1 - a, times n / (n - 1): nothing is divided by 0 where values differ.
+    spread = n * square - total**2
+    alone = (n - 1) * square
+    sparseness = np.divide(spread, alone, out=np.zeros_like(spread), where=high > low)
+    return as_shape(np.clip(sparseness, 0.0, 1.0), shape)
 
 
 def normalise_responses(responses: ArrayLike) -> NDArray[np.float64]:
@@ -145,7 +148,8 @@ def normalise_responses(responses: ArrayLike) -> NDArray[np.float64]:
         ValueError: responses is not two-dimensional, is empty, or holds NaN or infinity.
     """
     table = _responses(responses, "normalise_responses")
-    scaled = _scaled(table.T).T
+    # By each unit's largest magnitude, so that no square over- or underflows.
+    scaled = table / np.where(table.any(axis=0), np.abs(table).max(axis=0), 1.0)
     spread = np.where(dead_units(table), np.inf, scaled.std(axis=0))
     z = (scaled - scaled.mean(axis=0)) / spread
     low, high = z.min(axis=1, keepdims=True), z.max(axis=1, keepdims=True)
@@ -236,84 +240,23 @@ def psi_noise(categories: int, units: int, seed: int = 0, repeats: int = 1) -> N
     return np.stack([psi(normalise_responses(each)) for each in draws])
 
 
-class Histogram:
-    """Exact counts of activations in fixed bins, batch after batch, keeping no activation.
-
-    A bin holds left <= value < right, the last one its right edge too, as in
-    `numpy.histogram`. Zeros are counted apart, so no bin holds them.
-
-    Attributes:
-        edges: (bins + 1,) edges.
-        counts: (bins,) int64 counts of the non-zero values.
-        zeros, below, above: counts of zeros, and of non-zero values under the
-            first and over the last edge.
-        active_per_image: share of non-zero values of each image seen.
-    """
-
-    def __init__(self, edges: ArrayLike) -> None:
-        """Make an empty histogram.
-
-        Args:
-            edges: (bins + 1,) finite, rising edges.
-
-        Raises:
-            ValueError: fewer than two edges, or edges that do not rise.
-        """
-        self.edges = np.array(edges, dtype=np.float64)
-        finite = self.edges.ndim == 1 and self.edges.size > 1 and np.isfinite(self.edges).all()
-        if not finite or (np.diff(self.edges) <= 0).any():
-            raise ValueError("Histogram: edges must be two or more finite, rising numbers")
-        self.counts = np.zeros(self.edges.size - 1, dtype=np.int64)
-        self.zeros = self.below = self.above = 0
-        self._active: list[NDArray[np.float64]] = []
-
-    def update(self, x: ArrayLike) -> None:
-        """Count a batch.
-
-        Args:
-            x: activations (images, ...) of any real dtype; the first axis counts images.
-
-        Raises:
-            ValueError: x is empty, a single number, or holds NaN; nothing is counted then.
-        """
-        x = np.asarray(x)
-        table, _ = rows(x, tuple(range(1, x.ndim)) if x.ndim > 1 else None, "Histogram")
-        values = table[table != 0]
-        self.counts += np.histogram(values, self.edges)[0]
-        self.zeros += table.size - values.size
-        self.below += int((values < self.edges[0]).sum())
-        self.above += int((values > self.edges[-1]).sum())
-        self._active.append(np.count_nonzero(table, axis=1) / table.shape[1])
-
-    @property
-    def total(self) -> int:
-        """Number of values seen."""
-        return int(self.counts.sum()) + self.zeros + self.below + self.above
-
-    @property
-    def active_fraction(self) -> float:
-        """Share of the values seen that are not zero (NaN before the first batch)."""
-        return 1 - self.zeros / self.total if self.total else np.nan
-
-    @property
-    def active_per_image(self) -> NDArray[np.float64]:
-        """(images,) share of each image's values that are not zero."""
-        return np.concatenate(self._active) if self._active else np.empty(0)
-
-
-def _responses(responses: ArrayLike, measure: str) -> NDArray:
+def _responses(responses: ArrayLike, measure: str) -> NDArray[np.float64]:
     table = np.asarray(responses)
     if table.ndim != 2:
-        raise ValueError(f"{measure}: responses must be (categories, units), got {table.shape}")
-    return rows(table, 1, measure)[0].astype(np.float64)
+        raise ValueError(f"{measure}: responses must be (categories, units), not {table.shape}")
+    table = as_rows(table, 1, measure)[0].astype(np.float64)
+    if not np.isfinite(table).all():
+        raise not_finite(table, measure)
+    return table
 
 
-def _scaled(table: NDArray) -> NDArray[np.float64]:
-    # By the largest magnitude, so that no square over- or underflows.
-    scaled = table.astype(np.float64)
-    top = np.maximum(scaled.max(axis=1), -scaled.min(axis=1))[:, None]
-    return np.divide(scaled, top, out=scaled, where=top > 0)
-
-
-def _shaped(values: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray | float:
-    return values.reshape(shape) if shape else float(values[0])
+def _moments(
+    x: ArrayLike, axis: Axis, measure: str
+) -> tuple[NDArray[np.float64], int, tuple[int, ...]]:
+    """Return `kernels.moments` of each row, one moment after the other, n, and the shape left."""
+    table, shape = as_rows(x, axis, measure)
+    sums = np.empty((len(table), 6))
+    over_rows(lambda part: kernels.moments(table[part], sums[part]), table)
+    if np.isnan(sums).any():
+        raise not_finite(table, measure)
+    return sums.T, table.shape[1], shape

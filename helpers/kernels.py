@@ -1,0 +1,218 @@
+"""Compiled loops over rows of activations: what `gini` and `sparsity` need in one pass.
+
+Each is compiled on first use (about a second) and kept on disk by numba. None
+holds the interpreter's lock, so that `rows.over_rows` can run them in plain threads.
+Their rows are read-only and contiguous, as `rows.as_rows` makes them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+BLOCK = 2048  # values that stay in the first-level cache between two loops over them
+LOW_BITS = 14  # of a float32's 32 bits, those that tell apart the values of one bin
+LOW_MASK = (1 << LOW_BITS) - 1
+ONE = 1 << 40  # a bin packs its count above, the sum of its values' low bits below
+LONGEST_ROW = (1 << 23) - 1  # so that neither part of a packed bin overflows
+NOT_FINITE = 0x7F800000  # bits of infinity; NaNs and negative numbers lie above
+
+
+@njit(nogil=True, cache=True)
+def compress(values: NDArray, active: NDArray) -> int:
+    """Copy the values that are not zero to the front of `active` and count them."""
+    count = 0
+    for value in values:
+        active[count] = value
+        count += value != 0
+    return count
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
+def rank_sums(rising: NDArray, zeros: int, sums: NDArray) -> None:
+    """Sum each row's values, less its smallest, with weights 2i - n - 1 and without.
+
+    Args:
+        rising: (rows, values) in rising order, without `zeros` zeros that come first.
+        zeros: how many zeros were left out of each row; n counts them.
+        sums: (rows, 2) float64, filled with the weighted sum and the plain one.
+    """
+    weight = np.float64(zeros - rising.shape[1] + 1)
+    for row in range(rising.shape[0]):
+        values = rising[row]
+        smallest = 0.0 if zeros else np.float64(values[0])
+        weighted = 0.0
+        excess = 0.0
+        for i in range(values.size):
+            above = np.float64(values[i]) - smallest
+            weighted += (weight + 2 * i) * above
+            excess += above
+        sums[row, 0] = weighted
+        sums[row, 1] = excess
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
+def moments(rows: NDArray, sums: NDArray) -> None:
+    """Sum powers of each row's values, in units of its largest magnitude (1 if that is 0).
+
+    Args:
+        rows: (rows, values).
+        sums: (rows, 6) float64, filled with the minimum and the maximum (not scaled), the
+            sums of |x| and x^2, and those of the 2nd and 4th powers of x - mean; with NaN
+            for a row that is not finite.
+    """
+    for row in range(rows.shape[0]):
+        values = rows[row]
+        low = np.float64(values[0])
+        high = low
+        finite = True
+        for value in values:
+            low = min(low, np.float64(value))
+            high = max(high, np.float64(value))
+            finite &= abs(value) < np.inf
+        if not finite:
+            sums[row] = np.nan
+            continue
+        unit = max(-low, high)
+        if unit == 0:
+            unit = 1.0
+        magnitude = 0.0
+        square = 0.0
+        total = 0.0
+        for value in values:
+            scaled = np.float64(value) / unit
+            magnitude += abs(scaled)
+            square += scaled * scaled
+            total += scaled
+        mean = total / values.size
+        second = 0.0
+        fourth = 0.0
+        for value in values:
+            power = (np.float64(value) / unit - mean) ** 2
+            second += power
+            fourth += power * power
+        sums[row] = (low, high, magnitude, square, second, fourth)
+
+
+@njit(nogil=True, cache=True)
+def binned_sums(rows: NDArray, sums: NDArray) -> None:
+    """Estimate the sums of `rank_sums` without sorting, from one pass over float32 values.
+
+    The smallest is not taken off here. Values are counted in bins of their upper 18 bits, which puts bins in the order of
+    values, and their low bits are summed, which keeps each bin's total exact. What is
+    left out is the order within a bin: its share of the weighted sum lies between 0 and
+    that of values pushed to the bin's ends. The estimate is 2/3 of the latter (the
+    share of evenly spread values), so it is off by 2/3 of it at most.
+
+    Args:
+        rows: (rows, values) uint32, bits of non-negative float32.
+        sums: (rows, 3) float64, filled with the weighted sum, the plain one, and the
+            largest error of the former; with NaN for a row that holds NaN, infinity or a
+            negative value.
+    """
+    bins = np.zeros(1 << (32 - LOW_BITS), np.int64)
+    active = np.empty(BLOCK, np.uint32)
+    ends = np.empty(2, np.uint32)
+    end_values = ends.view(np.float32)
+    for row in range(rows.shape[0]):
+        n = rows.shape[1]
+        count = 0
+        lowest = np.uint32(0xFFFFFFFF)
+        highest = np.uint32(0)
+        for start in range(0, n, BLOCK):
+            block = rows[row, start : start + BLOCK]
+            filled = 0
+            for bits in block:
+                active[filled] = bits
+                filled += (bits & np.uint32(0x7FFFFFFF)) != 0
+            count += filled
+            for bits in active[:filled]:
+                lowest = min(lowest, bits)
+                highest = max(highest, bits)
+            for bits in active[:filled]:
+                bins[bits >> LOW_BITS] += ONE + np.int64(bits & LOW_MASK)
+        if highest >= NOT_FINITE:
+            bins[:] = 0
+            sums[row] = np.nan
+            continue
+        below = n - count
+        weighted = 0.0
+        spread = 0.0
+        total = 0.0
+        for upper in range(lowest >> LOW_BITS, (highest >> LOW_BITS) + 1):
+            packed = bins[upper]
+            if packed == 0:
+                continue
+            bins[upper] = 0
+            held = packed // ONE
+            low = packed % ONE
+            ends[0] = upper << LOW_BITS
+            ends[1] = ends[0] | LOW_MASK
+            first = np.float64(end_values[0])
+            step = (np.float64(end_values[1]) - first) / LOW_MASK
+            sum_here = held * first + low * step
+            weighted += sum_here * (2 * below + held - n)
+            total += sum_here
+            below += held
+            # As many values at the top end as the sum allows, one between, the rest at 0.
+            top = low // LOW_MASK
+            rest = low % LOW_MASK
+            spread += step * (LOW_MASK * top * (held - top) + rest * (held - 2 * top - 1))
+        sums[row, 0] = weighted + spread * 2 / 3
+        sums[row, 1] = total
+        sums[row, 2] = spread * 2 / 3
+
+
+@njit(nogil=True, cache=True)
+def count_active(rows: NDArray, active: NDArray, finite: NDArray) -> None:
+    """Count each row's values that are not zero.
+
+    Args:
+        rows: (rows, values).
+        active: (rows,) int64, filled.
+        finite: (rows,) bool, filled with whether all of a row's values are finite.
+    """
+    for row in range(rows.shape[0]):
+        count = 0
+        whole = True
+        for value in rows[row]:
+            count += value != 0
+            whole &= abs(value) < np.inf
+        active[row] = count
+        finite[row] = whole
+
+
+@njit(nogil=True, cache=True)
+def count_bins(
+    rows: NDArray, nearest: NDArray, lefts: NDArray, counts: NDArray, active: NDArray
+) -> bool:
+    """Count float32 values that are not zero in bins; return whether all are finite.
+
+    Args:
+        rows: (rows, values) uint32, bits of float32.
+        nearest: (2**16,) the first bin that a value with these upper 16 bits may lie in.
+        lefts: (bins + 1,) float32, the smallest value of each bin; NaN after the last.
+        counts: (bins,) int64, added to.
+        active: (rows,) int64, filled with each row's count of values that are not zero.
+    """
+    kept = np.empty(BLOCK, np.uint32)
+    values = kept.view(np.float32)
+    largest = np.uint32(0)
+    for row in range(rows.shape[0]):
+        count = 0
+        for start in range(0, rows.shape[1], BLOCK):
+            filled = 0
+            for bits in rows[row, start : start + BLOCK]:
+                magnitude = bits & np.uint32(0x7FFFFFFF)
+                kept[filled] = bits
+                filled += magnitude != 0
+                largest = max(largest, magnitude)
+            count += filled
+            for i in range(filled):
+                place = nearest[kept[i] >> 16]
+                while values[i] >= lefts[place + 1]:
+                    place += 1
+                counts[place] += 1
+        active[row] = count
+    return largest < NOT_FINITE
