@@ -239,6 +239,9 @@ def _batches(
         raise ValueError("preprocess is for image sets: arrays are taken as preprocessed")
     names = taps.inputs(model)
     if isinstance(images, Mapping):
+        for name in names:
+            if name not in images:
+                raise ValueError(f"no images for input {name!r} of {model.name!r}")
         images = [images[name] for name in names]
     arrays = list(images) if isinstance(images, list | tuple) else [images]
     arrays = [np.asarray(array) for array in arrays]

@@ -49,6 +49,7 @@ def tap(model: keras.Model, layers: Sequence[str]) -> Callable[..., list[tf.Tens
         ValueError if a layer is called more than once or returns several tensors.
     """
     operations = _operations(model)
+    structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
     def outputs(*arrays: tf.Tensor) -> list[tf.Tensor]:
         given = dict(zip(inputs(model), arrays, strict=True))
@@ -56,7 +57,7 @@ def tap(model: keras.Model, layers: Sequence[str]) -> Callable[..., list[tf.Tens
         with ExitStack() as stack:
             for name in set(layers) - set(given):
                 stack.enter_context(_listening(operations[name], heard[name]))
-            model(keras.tree.pack_sequence_as(model.input, arrays), training=False)
+            model(keras.tree.pack_sequence_as(structure, arrays), training=False)
         return [_only_tensor(name, heard[name]) for name in layers]
 
     signature = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in model.inputs]
