@@ -101,7 +101,7 @@ def images_in(folder: str | Path) -> ImageSet:
     paths = [path for path in files if path.suffix.lower() in known]
     if not paths:
         raise ValueError(f"{folder} holds no images" if folder.is_dir() else f"no folder {folder}")
-    if others := [path.name for path in files if path not in paths]:
+    if others := [path.name for path in files if path.suffix.lower() not in known]:
         warnings.warn(f"{folder.name}: not images, left out: {', '.join(others)}", stacklevel=2)
     return ImageSet(
         name=folder.name,

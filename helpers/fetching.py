@@ -81,7 +81,8 @@ def fetch_archive(known: FileSet) -> None:
     """
     by_hand = f"put the files of that archive that data/README.md names into {known.folder}"
     with _errors(known, known.archive.path, known.url, by_hand), _workplace(known) as temporary:
-        archive = _download(known.url, known.archive, temporary, progressbar=True)
+        with _bar(known, known.archive.size) as bar:
+            archive = _download(known.url, known.archive, temporary, bar)
         extracted = temporary / "extracted"
         paths = _extract(archive, known.members, extracted)
         for file in known.files:
@@ -120,7 +121,7 @@ def _fetch_files(known: FileSet, files: list[File]) -> None:
     with (
         _errors(known, files[0].path, known.url, f"put its files into {known.folder}"),
         _workplace(known) as temporary,
-        tqdm(total=total, desc=known.name, unit="B", unit_scale=True, leave=False) as bar,
+        _bar(known, total) as bar,
         ThreadPoolExecutor(CONNECTIONS) as pool,
     ):
         jobs = {pool.submit(get, file, temporary): file for file in files}
@@ -132,10 +133,10 @@ def _fetch_files(known: FileSet, files: list[File]) -> None:
             pool.shutdown(cancel_futures=True)
 
 
-def _download(url: str, file: File, folder: Path, progressbar: bool = False) -> Path:
+def _download(url: str, file: File, folder: Path, bar: tqdm | None = None) -> Path:
     path = folder / file.path
     path.parent.mkdir(parents=True, exist_ok=True)
-    download = pooch.HTTPDownloader(progressbar=progressbar, chunk_size=2**16, timeout=TIMEOUT)
+    download = pooch.HTTPDownloader(progressbar=bar, chunk_size=2**16, timeout=TIMEOUT)
     download(url, str(path), None)
     _check(path, file)
     return path
@@ -199,6 +200,10 @@ def _members(stream: IO[bytes], name: str) -> Iterator[tuple[str, IO[bytes]]]:
                         yield from _members(content, member)
                     else:
                         yield member, content
+
+
+def _bar(known: FileSet, size: int) -> tqdm:
+    return tqdm(total=size, desc=known.name, unit="B", unit_scale=True, leave=False)
 
 
 @contextmanager
