@@ -82,7 +82,7 @@ def gini_fast(
     n = table.shape[1]
     if table.dtype != np.float32 or not SHORT_ROW < n <= kernels.LONGEST_ROW:
         return as_shape(_exact(table, negative, offset, "gini_fast"), shape)
-    sums = np.empty((len(table), 3))
+    sums = np.zeros((len(table), 3))
     bits = table.view(np.uint32)
     over_rows(lambda part: kernels.binned_sums(bits[part], sums[part]), table)
     weighted, total, doubt = sums.T

@@ -16,6 +16,7 @@ LOW_BITS = 14  # of a float32's 32 bits, those that tell apart the values of one
 LOW_MASK = (1 << LOW_BITS) - 1
 ONE = 1 << 40  # a bin packs its count above, the sum of its values' low bits below
 LONGEST_ROW = (1 << 23) - 1  # so that neither part of a packed bin overflows
+SMALLEST_UNIT = 1e-290  # its inverse is finite, and float64's least number in it has a 4th power
 NOT_FINITE = 0x7F800000  # bits of infinity; NaNs and negative numbers lie above
 
 
@@ -54,13 +55,13 @@ def rank_sums(rising: NDArray, zeros: int, sums: NDArray) -> None:
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
 def moments(rows: NDArray, sums: NDArray) -> None:
-    """Sum powers of each row's values, in units of its largest magnitude (1 if that is 0).
+    """Sum powers of each row's values, scaled so that none over- or underflows.
 
     Args:
         rows: (rows, values).
-        sums: (rows, 6) float64, filled with the minimum and the maximum (not scaled), the
-            sums of |x| and x^2, and those of the 2nd and 4th powers of x - mean; with NaN
-            for a row that is not finite.
+        sums: (rows, 6) float64, filled with the minimum and the maximum, and of scaled
+            values the sums of |x|, x^2, (x - mean)^2 and (x - mean)^4; of a row that is not
+            finite, with NaN in the first place.
     """
     for row in range(rows.shape[0]):
         values = rows[row]
@@ -72,16 +73,15 @@ def moments(rows: NDArray, sums: NDArray) -> None:
             high = max(high, np.float64(value))
             finite &= abs(value) < np.inf
         if not finite:
-            sums[row] = np.nan
+            sums[row, 0] = np.nan
             continue
-        unit = max(-low, high)
-        if unit == 0:
-            unit = 1.0
+        largest = max(-low, high)
+        scale = 1 / largest if largest > SMALLEST_UNIT else 1 / SMALLEST_UNIT
         magnitude = 0.0
         square = 0.0
         total = 0.0
         for value in values:
-            scaled = np.float64(value) / unit
+            scaled = np.float64(value) * scale
             magnitude += abs(scaled)
             square += scaled * scaled
             total += scaled
@@ -89,27 +89,33 @@ def moments(rows: NDArray, sums: NDArray) -> None:
         second = 0.0
         fourth = 0.0
         for value in values:
-            power = (np.float64(value) / unit - mean) ** 2
+            deviation = np.float64(value) * scale - mean
+            power = deviation * deviation
             second += power
             fourth += power * power
-        sums[row] = (low, high, magnitude, square, second, fourth)
+        sums[row, 0] = low
+        sums[row, 1] = high
+        sums[row, 2] = magnitude
+        sums[row, 3] = square
+        sums[row, 4] = second
+        sums[row, 5] = fourth
 
 
 @njit(nogil=True, cache=True)
 def binned_sums(rows: NDArray, sums: NDArray) -> None:
     """Estimate the sums of `rank_sums` without sorting, from one pass over float32 values.
 
-    The smallest is not taken off here. Values are counted in bins of their upper 18 bits, which puts bins in the order of
-    values, and their low bits are summed, which keeps each bin's total exact. What is
-    left out is the order within a bin: its share of the weighted sum lies between 0 and
-    that of values pushed to the bin's ends. The estimate is 2/3 of the latter (the
-    share of evenly spread values), so it is off by 2/3 of it at most.
+    The smallest is not taken off here. Values are counted in bins of their upper 18 bits,
+    whose order is that of the values, and their low bits are summed, which keeps each bin's
+    total exact. What is unknown is the order within a bin. Its part of the weighted sum
+    lies between 0 and what values pushed to the bin's ends would give. 2/3 of that is
+    taken, as for evenly spread values, so 2/3 of it is the largest error.
 
     Args:
         rows: (rows, values) uint32, bits of non-negative float32.
         sums: (rows, 3) float64, filled with the weighted sum, the plain one, and the
-            largest error of the former; with NaN for a row that holds NaN, infinity or a
-            negative value.
+            largest error of the former; of a row that holds NaN, infinity or a negative
+            value, with NaN in the last place.
     """
     bins = np.zeros(1 << (32 - LOW_BITS), np.int64)
     active = np.empty(BLOCK, np.uint32)
@@ -127,14 +133,14 @@ def binned_sums(rows: NDArray, sums: NDArray) -> None:
                 active[filled] = bits
                 filled += (bits & np.uint32(0x7FFFFFFF)) != 0
             count += filled
-            for bits in active[:filled]:
-                lowest = min(lowest, bits)
-                highest = max(highest, bits)
-            for bits in active[:filled]:
-                bins[bits >> LOW_BITS] += ONE + np.int64(bits & LOW_MASK)
+            for i in range(filled):
+                lowest = min(lowest, active[i])
+                highest = max(highest, active[i])
+            for i in range(filled):
+                bins[active[i] >> LOW_BITS] += ONE + np.int64(active[i] & LOW_MASK)
         if highest >= NOT_FINITE:
-            bins[:] = 0
-            sums[row] = np.nan
+            bins = np.zeros_like(bins)
+            sums[row, 2] = np.nan
             continue
         below = n - count
         weighted = 0.0

@@ -257,6 +257,6 @@ def _moments(
     table, shape = as_rows(x, axis, measure)
     sums = np.empty((len(table), 6))
     over_rows(lambda part: kernels.moments(table[part], sums[part]), table)
-    if np.isnan(sums).any():
+    if np.isnan(sums[:, 0]).any():
         raise not_finite(table, measure)
     return sums.T, table.shape[1], shape
