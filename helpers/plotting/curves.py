@@ -23,7 +23,7 @@ def layer_curve(
     by: str | None = None,
     label: str | None = None,
     names: Mapping[str, str] | None = None,
-    published: Mapping[str, float] | None = None,
+    published: pd.DataFrame | None = None,
     points: bool = True,
     seed: int = 0,
 ) -> Figure:
@@ -35,7 +35,7 @@ def layer_curve(
         by: a column whose values get a curve each (a network, a category).
         label: the y axis; default: the measure's name.
         names: layer name → the name shown on the axis.
-        published: what a published number is called → its value, drawn as a dashed line.
+        published: published numbers to draw in, with columns layer and value.
         points: whether each image's value is drawn behind the curve.
         seed: of the bootstrap.
     """
@@ -45,21 +45,13 @@ def layer_curve(
     groups = [("", chosen)] if by is None else list(chosen.groupby(by, sort=False))
     for k, (name, rows) in enumerate(groups):
         _curve(axis, rows, str(name), k, points, seed)
-    for text, value in (published or {}).items():
-        axis.axhline(value, color="0.35", linestyle="--", linewidth=1)
-        axis.annotate(
-            f"{text}: {value:.3f}",
-            (1.005, value),
-            xycoords=("axes fraction", "data"),
-            fontsize=9,
-            va="center",
-            color="0.25",
-        )
+    if published is not None:
+        _published(axis, published, layers.set_index("layer")["depth"])
     shown = [(names or {}).get(layer, layer) for layer in layers["layer"]]
     depth_axis(axis, layers["depth"], shown)
     axis.set_ylabel(label or measure)
-    if by is not None:
-        axis.legend(title=by, fontsize=9, ncols=2 if len(groups) > 4 else 1)
+    if by is not None or published is not None:
+        axis.legend(title=by, fontsize=9)
     return fig
 
 
@@ -73,10 +65,11 @@ def rank_agreement(table: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> Fig
     fig, axes = plt.subplots(1, len(pairs), figsize=(5 * len(pairs), 4.4), squeeze=False)
     for axis, (x, y) in zip(axes.flat, pairs, strict=True):
         drawn = axis.scatter(table[x], table[y], c=table["depth"], cmap="cividis", s=45, zorder=2)
-        ends = table.iloc[[0, -1]]
-        for row in ends.itertuples():
-            at = (getattr(row, x), getattr(row, y))
-            axis.annotate(row.layer, at, xytext=(6, 4), textcoords="offset points", fontsize=9)
+        for row, away in zip(table.iloc[[0, -1]].to_dict("records"), (-12, 6), strict=True):
+            at = (row[x], row[y])
+            axis.annotate(
+                row["layer"], at, xytext=(6, away), textcoords="offset points", fontsize=9
+            )
         rho = table[[x, y]].corr(method="spearman").iloc[0, 1]
         axis.set(xlabel=x.replace("_", " "), ylabel=y.replace("_", " "))
         axis.set_title(f"Spearman ρ = {rho:.2f} over {len(table)} layers")
@@ -95,7 +88,8 @@ def lorenz(patterns: Mapping[str, np.ndarray]) -> Figure:
     for k, (label, values) in enumerate(patterns.items()):
         share = np.insert(np.cumsum(np.sort(values)) / np.sum(values), 0, 0)
         units = np.linspace(0, 1, len(share))
-        axis.plot(units, share, color=COLOURS[k], linestyle=LINES[k % len(LINES)], label=label)
+        line = {"color": COLOURS[k], "linestyle": LINES[k % len(LINES)], "linewidth": 2.2}
+        axis.plot(units, share, label=label, clip_on=False, zorder=3, **line)
     axis.set(
         xlabel="share of the units, least active first",
         ylabel="share of the activation they hold",
@@ -148,4 +142,17 @@ def _curve(axis: Axes, rows: pd.DataFrame, name: str, k: int, points: bool, seed
             rows["depth"] + jitter, rows["value"], s=6, color=colour, alpha=0.25, linewidth=0
         )
     axis.fill_between(depth, low, high, color=colour, alpha=0.3, linewidth=0)
-    axis.plot(depth, mean, color=colour, marker=MARKERS[k % len(MARKERS)], markersize=5, label=name)
+    marker = MARKERS[k % len(MARKERS)]
+    label = name or "mean over images, 95 % interval"
+    axis.plot(depth, mean, color=colour, marker=marker, markersize=5, label=label)
+
+
+def _published(axis: Axes, published: pd.DataFrame, depths: pd.Series) -> None:
+    drawn = published[published["layer"].isin(depths.index)]
+    x = depths.loc[drawn["layer"]]
+    style = {"s": 110, "marker": "D", "facecolor": "none", "edgecolor": "black", "zorder": 4}
+    axis.scatter(x, drawn["value"], label="published", **style)
+    for depth, value in zip(x, drawn["value"], strict=True):
+        axis.annotate(
+            f"{value:.3f}", (depth, value), xytext=(-9, 4), textcoords="offset points", ha="right"
+        )
