@@ -1,0 +1,67 @@
+"""Gini, exact and fast, beside the textbook formula, on 17 layers of Inception-v3."""
+
+import sys
+
+import numpy as np
+
+from benchmarks.common import ratio, report
+from helpers import data, layers, models, profile, sparsity
+
+IMAGES = 8
+CHOSEN = [*("activation", "activation_[1-4]"), "mixed*", "predictions"]
+# Values an image and share of them active, of the same layers, for when the network is not here.
+SYNTHETIC = [
+    *((710_432, 0.69), (691_488, 0.59), (1_382_976, 0.82), (426_320, 0.61), (967_872, 0.81)),
+    *((313_600, 0.52), (352_800, 0.47), (352_800, 0.39), (221_952, 0.49), (221_952, 0.28)),
+    *((221_952, 0.29), (221_952, 0.25), (221_952, 0.10), (81_920, 0.29), (131_072, 0.10)),
+    *((131_072, 0.29), (1000, 1.0)),
+]
+
+
+def textbook(x):
+    """As public code has it: sort all values in float64, then the formula on all of them."""
+    x = np.sort(x.astype(np.float64))
+    n = x.size
+    index = np.arange(1, n + 1)
+    return ((2 * index - n - 1) * x).sum() / (n * x.sum())
+
+
+def activations():
+    """Return (images, units) float32 of each layer and where they come from."""
+    if (profile.downloads() / "inception-2015-12-05").exists():
+        network = models.inception_v3_2015()
+        images = data.imagenet_samples()[:IMAGES]
+        (batch,) = layers.stream(network, images, CHOSEN, batch_size=IMAGES, progress=False)
+        return [x.reshape(len(x), -1) for x in batch.activations.values()], network.source.title
+    rng = np.random.default_rng(0)
+    made = []
+    for units, active in SYNTHETIC:
+        x = rng.lognormal(-1, 1, (IMAGES, units)).astype(np.float32)
+        made.append(x * (rng.random(x.shape) < active))
+    return made, "synthetic lognormal"
+
+
+tables, origin = activations()
+print(f"{len(tables)} layers, {sum(map(np.size, tables)):,} values, {origin}")
+
+
+def by_textbook():
+    return np.array([[textbook(row) for row in table] for table in tables])
+
+
+def exact():
+    return np.array([sparsity.gini(table, axis=1) for table in tables])
+
+
+def fast():
+    return np.array([sparsity.gini_fast(table, axis=1) for table in tables])
+
+
+expected = by_textbook()
+met = [
+    report("gini: largest error", np.abs(exact() - expected).max(), 1e-9),
+    report("gini_fast: largest error", np.abs(fast() - expected).max(), 1e-6),
+    report("gini / textbook", ratio(exact, by_textbook), 1 / 5),
+    report("gini_fast / textbook", ratio(fast, by_textbook), 1 / 20),
+]
+sys.exit(not all(met))
