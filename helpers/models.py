@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
+from helpers import data, inception
+from helpers.applications import application, inception_v3
 from helpers.inception import SOURCE_NAMES, inception_v3_2015, inception_v3_2015_untrained
 from helpers.mini_inception import mini_inception
 from helpers.source import Source
@@ -14,16 +17,19 @@ from helpers.twins import permute_biases, permute_weights, without_nonlinearity
 
 __all__ = [
     "SOURCE_NAMES",
+    "SQUEEZENET_LAYERS",
+    "application",
+    "inception_v3",
     "inception_v3_2015",
     "inception_v3_2015_untrained",
     "mini_inception",
-    "SQUEEZENET_LAYERS",
-    "squeezenet",
     "permute_biases",
     "permute_weights",
+    "squeezenet",
     "without_nonlinearity",
 ]
 
+# The layers of the sources, in depth order; those of Rupprecht and mixed1, which he left out.
 GUEST_LOVE_LAYERS = tuple(SOURCE_NAMES)
 RUPPRECHT_LAYERS = tuple(name for name in SOURCE_NAMES if "pool" not in name)
 
@@ -54,6 +60,56 @@ def mlp(widths: tuple[int, ...] = (784, 512, 256, 128, 10), seed: int = 0) -> ke
     model = keras.Model(inputs, x, name="mlp")
     model.source = Source(f"MLP {'-'.join(map(str, widths))}", f"random, seed {seed}", "", _flatten)
     return model
+
+
+def input_stage() -> keras.Model:
+    """Build what the 2015 graph did to its input, as the layers "Sub" (x - 128) and "Mul" (/ 128).
+
+    Its images are resized only: input and output (299, 299, 3), the input 0..255.
+    """
+    inputs = x = keras.Input((inception.SIDE, inception.SIDE, 3), name="input")
+    x = keras.layers.Rescaling(1.0, offset=-128.0, name="Sub")(x)
+    x = keras.layers.Rescaling(1 / 128, name="Mul")(x)
+    model = keras.Model(inputs, x, name="input_stage")
+    model.source = Source("Inception-v3 (2015), input", "none", "", inception.resize)
+    return model
+
+
+def describe(profile_name: str, model: keras.Model, images: data.ImageSet | data.Arrays) -> None:
+    """Print what a notebook runs with: profile, network, weights, images and their licence."""
+    source = model.source
+    sha256 = f", SHA-256 {source.sha256}" if source.sha256 else ""
+    training = "x_train" in vars(images)
+    count = f"{len(images.x_train)} + {len(images.x_test)}" if training else len(images)
+    print(f"profile  {profile_name}")
+    print(f"network  {source.title}")
+    print(f"weights  {source.weights}{sha256}")
+    print(f"images   {images.title}: {count}; licence: {images.licence}")
+    if source.note:
+        print(f"note     {source.note}")
+
+
+def top(probabilities: np.ndarray, k: int = 5) -> pd.DataFrame:
+    """List each image's k most probable ImageNet classes, the most probable first.
+
+    Args:
+        probabilities: (images, 1000), in Keras' class order.
+        k: classes per image.
+
+    Returns:
+        A table with the columns image (index), rank (from 1), wnid, name, probability.
+
+    Raises:
+        ValueError: probabilities of another shape.
+    """
+    probabilities = np.asarray(probabilities)
+    if probabilities.ndim != 2 or probabilities.shape[1] != 1000:
+        raise ValueError(f"probabilities {probabilities.shape} must be (images, 1000)")
+    order = np.argsort(-probabilities, axis=1)[:, :k]
+    table = data.imagenet_classes()[["wnid", "name"]].iloc[order.ravel()].reset_index(drop=True)
+    table.insert(0, "image", np.repeat(np.arange(len(order)), order.shape[1]))
+    table.insert(1, "rank", np.tile(np.arange(1, order.shape[1] + 1), len(order)))
+    return table.assign(probability=np.take_along_axis(probabilities, order, axis=1).ravel())
 
 
 def _flatten(image: tf.Tensor) -> tf.Tensor:

@@ -13,31 +13,39 @@ MakeLayer = Callable[[dict], keras.Layer]
 
 
 def rebuild(
-    model: keras.Model, seed: int = 0, replace: Mapping[str, MakeLayer] | None = None
+    model: keras.Model, seed: int | None = 0, replace: Mapping[str, MakeLayer] | None = None
 ) -> keras.Model:
-    """Return a copy with fresh initial weights, and with the names a fresh process gives.
+    """Return a copy with the layer names that a fresh process gives, and an input called "input".
 
-    Keras numbers layers without a name through the whole process; here their
-    numbers start from the beginning, in the order of creation. The input layer
-    is called "input".
+    Keras numbers layers without a name through the whole process; in the copy
+    the numbers start from the beginning, in the order of creation.
 
     Args:
         model: a functional model with one input.
-        seed: seed of all initial weights.
+        seed: seed of fresh initial weights; None to keep the model's weights.
         replace: what to put instead of a layer, by its name in the copy: a
             function of the layer's config.
     """
     replace = replace or {}
     names = _fresh_names(model)
     rng = np.random.default_rng(seed)
+    copies = []
 
     def copy(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config() | {"name": names.get(layer.name, layer.name)}
-        _set_seeds(config, rng)
-        return replace.get(config["name"], type(layer).from_config)(config)
+        if seed is not None:
+            _set_seeds(config, rng)
+        made = replace.get(config["name"], type(layer).from_config)(config)
+        copies.append((layer, made))
+        return made
 
     inputs = keras.Input(model.input_shape[1:], name="input")
-    return keras.models.clone_model(model, input_tensors=inputs, clone_function=copy)
+    clone = keras.models.clone_model(model, input_tensors=inputs, clone_function=copy)
+    if seed is None:
+        for layer, made in copies:
+            if isinstance(layer, keras.Layer):  # not an operation such as keras.ops.add
+                made.set_weights(layer.get_weights())
+    return clone
 
 
 def numbered(stem: str, i: int) -> str:
