@@ -111,7 +111,7 @@ def stream(
         raise ValueError(f"no layers of {model.name!r} chosen")
     batches, count = _batches(model, images, batch_size, preprocess)
     reuse_freed_memory()
-    run = taps.tap(model, names)
+    run = taps.tap(model, names, reduce)
     start = 0
     with tqdm(total=count, desc=model.name, unit="image", disable=not progress, leave=False) as bar:
         for batch in batches:

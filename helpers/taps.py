@@ -33,7 +33,11 @@ def names(model: keras.Model) -> list[str]:
     return [*inputs(model), *_operations(model)]
 
 
-def tap(model: keras.Model, layers: Sequence[str]) -> Callable[..., list[tf.Tensor]]:
+def tap(
+    model: keras.Model,
+    layers: Sequence[str],
+    reduce: Callable[[tf.Tensor], tf.Tensor] | None = None,
+) -> Callable[..., list[tf.Tensor]]:
     """Compile a function from the model's inputs to the outputs of the named layers.
 
     The model is called as a whole, in inference mode, so that whatever it does with its
@@ -43,6 +47,7 @@ def tap(model: keras.Model, layers: Sequence[str]) -> Callable[..., list[tf.Tens
     Args:
         model: a functional or sequential model.
         layers: names as `names` gives them.
+        reduce: what every output passes before it is returned.
 
     Returns:
         A function of one array (images, *input shape) per input. Its first call raises
@@ -58,7 +63,8 @@ def tap(model: keras.Model, layers: Sequence[str]) -> Callable[..., list[tf.Tens
             for name in set(layers) - set(given):
                 stack.enter_context(_listening(operations[name], heard[name]))
             model(keras.tree.pack_sequence_as(structure, arrays), training=False)
-        return [_only_tensor(name, heard[name]) for name in layers]
+        found = [_only_tensor(name, heard[name]) for name in layers]
+        return found if reduce is None else [reduce(output) for output in found]
 
     signature = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in model.inputs]
     return tf.function(outputs, input_signature=signature)
