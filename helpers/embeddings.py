@@ -86,7 +86,7 @@ def _pca(x: np.ndarray, seed: int, n_components: int = 2) -> np.ndarray:
 
 
 _METHODS: dict[str, tuple[str, dict[str, object], Callable[..., np.ndarray]]] = {
-    "tsne": ("openTSNE", {"perplexity": 30, "metric": "euclidean", "n_jobs": 2}, _tsne),
+    "tsne": ("openTSNE", {"perplexity": 30, "metric": "euclidean", "n_jobs": 1}, _tsne),
     "umap": ("umap-learn", {"n_jobs": 1}, _umap),
     "pca": ("scikit-learn", {}, _pca),
 }
