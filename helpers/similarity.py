@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from helpers.products import Read, products
 from helpers.scratch import Scratch
 
 Array = NDArray[np.float64]
@@ -107,12 +109,13 @@ class Patterns:
         Raises:
             ValueError: fewer than 3 images, or NaN or infinite activations.
         """
-        shift = np.concatenate(self._shift)
+        shift, lock = np.concatenate(self._shift), Lock()
 
         def read(columns: slice, out: NDArray[np.float32]) -> None:
-            for image, row in enumerate(out):
-                self._file.seek(4 * (image * self._units + columns.start))
-                self._file.readinto(row)
+            with lock:
+                for image, row in enumerate(out):
+                    self._file.seek(4 * (image * self._units + columns.start))
+                    self._file.readinto(row)
             out -= shift[:, None]
 
         with self._file:
@@ -270,29 +273,23 @@ def cluster_order(correlations: ArrayLike) -> NDArray[np.intp]:
 
 
 def _similarity(
-    read: Callable[[slice, NDArray[np.float32]], None],
+    read: Read,
     units: int,
     shift: np.ndarray,
     constant: NDArray[np.bool_],
     block: int,
     layer: str,
 ) -> Similarity:
-    """Multiply all patterns block by block; `read` fills a block with activations - shift.
+    """Compare patterns of which `read` gives activations - shift.
 
     With the bulk of an image's mean gone before the product, float32 loses nothing that
-    matters; a row of ones yields what is left of it, and sums over blocks are float64.
+    matters; the sums that come with the products take care of what is left of it.
     """
     images, where = len(shift), f" of layer {layer!r}" if layer else ""
     if images < 3:
         raise ValueError(f"correlations{where} need at least 3 images, got {images}")
-    products = np.zeros((images + 1, images + 1))
-    buffer = np.ones((images + 1, min(block, units)), np.float32)
-    for start in range(0, units, block):
-        part = buffer[:, : min(block, units - start)]
-        with np.errstate(invalid="ignore", over="ignore"):
-            read(slice(start, start + part.shape[1]), part[:-1])
-            products += part @ part.T
-    inner, sums, shift = products[:-1, :-1], products[:-1, -1], shift.astype(float)
+    total = products(read, images, units, block)
+    inner, sums, shift = total[:-1, :-1], total[:-1, -1], shift.astype(float)
     bad = np.flatnonzero(~np.isfinite(np.diagonal(inner)))
     if len(bad):
         raise ValueError(
