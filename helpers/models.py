@@ -62,12 +62,15 @@ def mlp(widths: tuple[int, ...] = (784, 512, 256, 128, 10), seed: int = 0) -> ke
     return model
 
 
-def input_stage() -> keras.Model:
+def input_stage(channels: int = 3) -> keras.Model:
     """Build what the 2015 graph did to its input, as the layers "Sub" (x - 128) and "Mul" (/ 128).
 
-    Its images are resized only: input and output (299, 299, 3), the input 0..255.
+    Its images are resized only: input and output (299, 299, channels), the input 0..255.
+
+    Args:
+        channels: 3 for photos, 1 for grey images.
     """
-    inputs = x = keras.Input((inception.SIDE, inception.SIDE, 3), name="input")
+    inputs = x = keras.Input((inception.SIDE, inception.SIDE, channels), name="input")
     x = keras.layers.Rescaling(1.0, offset=-128.0, name="Sub")(x)
     x = keras.layers.Rescaling(1 / 128, name="Mul")(x)
     model = keras.Model(inputs, x, name="input_stage")
