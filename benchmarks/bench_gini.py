@@ -8,14 +8,12 @@ from benchmarks.common import ratio, report
 from helpers import data, layers, models, profile, sparsity
 
 IMAGES = 8
-CHOSEN = [*("activation", "activation_[1-4]"), "mixed*", "predictions"]
-# Values an image and share of them active, of the same layers, for when the network is not here.
-SYNTHETIC = [
-    *((710_432, 0.69), (691_488, 0.59), (1_382_976, 0.82), (426_320, 0.61), (967_872, 0.81)),
-    *((313_600, 0.52), (352_800, 0.47), (352_800, 0.39), (221_952, 0.49), (221_952, 0.28)),
-    *((221_952, 0.29), (221_952, 0.25), (221_952, 0.10), (81_920, 0.29), (131_072, 0.10)),
-    *((131_072, 0.29), (1000, 1.0)),
-]
+CHOSEN = ["activation", "activation_[1-4]", "mixed*", "predictions"]
+# Stand-ins where the network is not at hand: units of the same layers, share of them active.
+UNITS = [710432, 691488, 1382976, 426320, 967872, 313600, 352800, 352800]
+UNITS += [221952, 221952, 221952, 221952, 221952, 81920, 131072, 131072, 1000]
+ACTIVE = [0.69, 0.59, 0.82, 0.61, 0.81, 0.52, 0.47, 0.39]
+ACTIVE += [0.49, 0.28, 0.29, 0.25, 0.10, 0.29, 0.10, 0.29, 1.0]
 
 
 def textbook(x):
@@ -31,11 +29,11 @@ def activations():
     if (profile.downloads() / "inception-2015-12-05").exists():
         network = models.inception_v3_2015()
         images = data.imagenet_samples()[:IMAGES]
-        (batch,) = layers.stream(network, images, CHOSEN, batch_size=IMAGES, progress=False)
+        batch = next(layers.stream(network, images, CHOSEN, batch_size=IMAGES, progress=False))
         return [x.reshape(len(x), -1) for x in batch.activations.values()], network.source.title
     rng = np.random.default_rng(0)
     made = []
-    for units, active in SYNTHETIC:
+    for units, active in zip(UNITS, ACTIVE, strict=True):
         x = rng.lognormal(-1, 1, (IMAGES, units)).astype(np.float32)
         made.append(x * (rng.random(x.shape) < active))
     return made, "synthetic lognormal"

@@ -84,7 +84,11 @@ def gini_fast(
         return as_shape(_exact(table, negative, offset, "gini_fast"), shape)
     sums = np.zeros((len(table), 3))
     bits = table.view(np.uint32)
-    over_rows(lambda part: kernels.binned_sums(bits[part], sums[part]), table)
+
+    def count(part: slice) -> None:
+        kernels.binned_sums(bits[part], np.zeros(kernels.BINS, np.int64), sums[part])
+
+    over_rows(count, table)
     weighted, total, doubt = sums.T
     scale = n * (total + n * offset)
     values = _divided(weighted, scale)

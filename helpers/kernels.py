@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 BLOCK = 2048  # values that stay in the first-level cache between two loops over them
 LOW_BITS = 14  # of a float32's 32 bits, those that tell apart the values of one bin
+BINS = 1 << (32 - LOW_BITS)
 LOW_MASK = (1 << LOW_BITS) - 1
 ONE = 1 << 40  # a bin packs its count above, the sum of its values' low bits below
 LONGEST_ROW = (1 << 23) - 1  # so that neither part of a packed bin overflows
@@ -102,7 +103,7 @@ def moments(rows: NDArray, sums: NDArray) -> None:
 
 
 @njit(nogil=True, cache=True)
-def binned_sums(rows: NDArray, sums: NDArray) -> None:
+def binned_sums(rows: NDArray, bins: NDArray, sums: NDArray) -> None:
     """Estimate the sums of `rank_sums` without sorting, from one pass over float32 values.
 
     The smallest is not taken off here. Values are counted in bins of their upper 18 bits,
@@ -113,11 +114,11 @@ def binned_sums(rows: NDArray, sums: NDArray) -> None:
 
     Args:
         rows: (rows, values) uint32, bits of non-negative float32.
+        bins: (BINS,) int64 zeros to work on, zeros again afterwards.
         sums: (rows, 3) float64, filled with the weighted sum, the plain one, and the
             largest error of the former; of a row that holds NaN, infinity or a negative
             value, with NaN in the last place.
     """
-    bins = np.zeros(1 << (32 - LOW_BITS), np.int64)
     active = np.empty(BLOCK, np.uint32)
     ends = np.empty(2, np.uint32)
     end_values = ends.view(np.float32)
@@ -139,7 +140,7 @@ def binned_sums(rows: NDArray, sums: NDArray) -> None:
             for i in range(filled):
                 bins[active[i] >> LOW_BITS] += ONE + np.int64(active[i] & LOW_MASK)
         if highest >= NOT_FINITE:
-            bins = np.zeros_like(bins)
+            bins[:] = 0
             sums[row, 2] = np.nan
             continue
         below = n - count

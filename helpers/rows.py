@@ -68,7 +68,7 @@ def over_rows(function: Callable[[slice], object], table: NDArray) -> None:
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    parts = min(len(table), 4 * cores) if cores > 1 and table.size > 1 << 16 else 1
+    parts = min(len(table), 2 * cores) if cores > 1 and table.size > 1 << 16 else 1
     if parts == 1:
         function(slice(0, len(table)))
         return
