@@ -32,6 +32,9 @@ unit = 1 if sys.platform == "darwin" else 1024
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 """
 
+# What TensorFlow prints at its start, whatever its log level.
+START_UP = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n?", re.MULTILINE)
+PROGRESS_BAR = "application/vnd.jupyter.widget-view+json"
 # The working directory of a notebook on Colab then holds `helpers`, so nothing is installed.
 COLAB = """\
 # On Colab, fetch the project first; anywhere else this cell does nothing.
@@ -90,6 +93,7 @@ def run(path: Path, profile_name: str, timeout: int = 3600) -> Run:
         notebook,
         timeout=timeout,
         kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": NOTEBOOKS}},
     )
     environment = os.environ | {"LAYERS_PROFILE": profile_name, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -156,11 +160,23 @@ def _peak_memory(client: NotebookClient) -> int:
     return int(probe.outputs[0]["text"])
 
 
+def _tells_something(output: nbformat.NotebookNode) -> bool:
+    """Whether an output is more than start-up messages or a progress bar that has ended."""
+    if output.output_type == "stream":
+        output.text = START_UP.sub("", output.text)
+        return bool(output.text)
+    text = output.get("data", {}).get("text/plain", "")
+    return not (PROGRESS_BAR in output.get("data", {}) and "%|" in text)
+
+
 def _save(
     notebook: nbformat.NotebookNode, path: Path, profile_name: str, seconds: float, peak: int
 ) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if _tells_something(output)]
+    notebook.metadata.pop("widgets", None)
     if profile_name == "full":
         first = notebook.cells[0]
         first.source = MEASURED.sub(measured(seconds, peak), first.source)

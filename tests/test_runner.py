@@ -50,3 +50,16 @@ def test_an_error_is_reported_and_nothing_is_saved(write):
 def test_a_killed_kernel_is_reported(write):
     path = write("01_a.ipynb", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     assert "Kernel died" in runner.run(path, "full").error
+
+
+def test_start_up_messages_and_ended_progress_bars_are_not_saved(write):
+    path = write(
+        "01_a.ipynb",
+        "import sys\nprint('I0000 00:00 port.cc] oneDNN', file=sys.stderr)",
+        "import sys\nprint('WARNING: a constant pattern', file=sys.stderr)",
+        "from tqdm.notebook import tqdm\nfor i in tqdm(range(3)):\n    pass",
+    )
+    runner.run(path, "full")
+    outputs = [cell.outputs for cell in nbformat.read(path, as_version=4).cells[2:]]
+    assert [len(o) for o in outputs] == [0, 1, 0]
+    assert outputs[1][0].text == "WARNING: a constant pattern\n"
