@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import tempfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from io import FileIO
 from types import TracebackType
@@ -32,7 +33,8 @@ class Scratch:
         self.images = images
         self.folder = folder or tempfile.gettempdir()
         self._files = ExitStack()
-        self._unwritten = 0
+        self._writers = ThreadPoolExecutor(2)
+        self._needed = 0
 
     def __enter__(self) -> Scratch:
         return self
@@ -43,6 +45,7 @@ class Scratch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._writers.shutdown(cancel_futures=True)
         self._files.close()
 
     def file(self) -> FileIO:
@@ -55,30 +58,35 @@ class Scratch:
         Raises:
             OSError: there is not enough room (errno ENOSPC).
         """
-        self._unwritten += bytes_per_image * self.images
-        if self._unwritten > shutil.disk_usage(self.folder).free:
+        self._needed += bytes_per_image * self.images
+        if self._needed > shutil.disk_usage(self.folder).free:
             raise self._full()
 
-    def write(self, file: FileIO, array: np.ndarray) -> None:
-        """Append a contiguous array to a file.
+    def write(self, file: FileIO, array: np.ndarray) -> Future[None]:
+        """Append a contiguous array to a file, while the caller goes on.
 
-        Raises:
-            OSError: the disk is full (errno ENOSPC).
+        Args:
+            file: made by `file`; wait for its last write before the next one.
+            array: must not change before it is written.
+
+        Returns:
+            A future; its result raises OSError (errno ENOSPC) if the disk is full.
         """
-        left = memoryview(array).cast("B")
+        return self._writers.submit(self._write, file, memoryview(array).cast("B"))
+
+    def _write(self, file: FileIO, left: memoryview) -> None:
         while left:
             try:
                 written = file.write(left)
             except OSError as error:
                 raise (self._full() if error.errno == errno.ENOSPC else error) from error
-            self._unwritten -= written
             left = left[written:]
 
     def _full(self) -> OSError:
         free = shutil.disk_usage(self.folder).free / 1e9
         return OSError(
             errno.ENOSPC,
-            f"the activations of {self.images} images need {self._unwritten / 1e9:.1f} GB more of "
+            f"the activations of {self.images} images need {self._needed / 1e9:.1f} GB of "
             f"temporary files, but {self.folder} has {free:.1f} GB left: make room there, or name "
             "a folder on a larger disk (TMPDIR, set before Python starts)",
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from threading import Lock
 from typing import NamedTuple
@@ -84,9 +85,12 @@ class Patterns:
         self._shift: list[NDArray[np.float32]] = []
         self._is_constant: list[NDArray[np.bool_]] = []
         self._units = 0
+        self._written: Future[None] | None = None
 
     def update(self, x: np.ndarray) -> None:
         """Take in the activations (images, *layer shape) of the next images.
+
+        They are written while the caller goes on, and must not change until the next update.
 
         Raises:
             OSError: the disk is full.
@@ -97,7 +101,8 @@ class Patterns:
             self._scratch.reserve(4 * self._units)
         self._shift.append(x.mean(axis=1))
         self._is_constant.append(_constant(x))
-        self._scratch.write(self._file, x)
+        self._wait()
+        self._written = self._scratch.write(self._file, x)
 
     def similarity(self, layer: str = "", block: int = BLOCK) -> Similarity:
         """Compare all images seen; the file is closed afterwards.
@@ -109,6 +114,7 @@ class Patterns:
         Raises:
             ValueError: fewer than 3 images, or NaN or infinite activations.
         """
+        self._wait()
         shift, lock = np.concatenate(self._shift), Lock()
 
         def read(columns: slice, out: NDArray[np.float32]) -> None:
@@ -122,6 +128,10 @@ class Patterns:
             return _similarity(
                 read, self._units, shift, np.concatenate(self._is_constant), block, layer
             )
+
+    def _wait(self) -> None:
+        if self._written is not None:
+            self._written.result()
 
 
 def matrices(

@@ -128,7 +128,7 @@ def test_scratch_files_are_gone_after_success_and_after_an_error(tmp_path, monke
 def test_a_disk_without_room_is_refused_before_anything_is_written(monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda folder: usage(10**9, 10**9 - 1000, 1000))
-    with pytest.raises(OSError, match=r"12 images need .* GB more .*TMPDIR") as error:
+    with pytest.raises(OSError, match=r"12 images need .* GB of .*TMPDIR") as error:
         similarity.matrices(batches({"a": activations(0)}, 4), images=12)
     assert error.value.errno == errno.ENOSPC
 
@@ -138,7 +138,7 @@ def test_a_disk_that_fills_up_says_so():
     with Scratch(images=12) as scratch, open("/dev/full", "wb", buffering=0) as full:
         scratch.reserve(100)
         with pytest.raises(OSError, match="12 images need") as error:
-            scratch.write(full, np.zeros(10))
+            scratch.write(full, np.zeros(10)).result()
     assert error.value.errno == errno.ENOSPC
 
 
