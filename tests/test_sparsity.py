@@ -63,11 +63,11 @@ def test_gini_equals_the_definition(gini, x):
 @given(seed=seeds, active=st.floats(0.001, 1))
 def test_gini_of_long_rows_equals_the_textbook(dtype, seed, active):
     rng = np.random.default_rng(seed)
-    x = rng.lognormal(sigma=2, size=(3, LONG)).astype(dtype)
+    x = rng.lognormal(sigma=2, size=(6, LONG)).astype(dtype)
     x[rng.random(x.shape) > active] = 0
     x[0, 0] = 1
     x[1] = 0
-    expected = [by_rank(x[0]), 0, by_rank(x[2]) if x[2].any() else 0]
+    expected = [by_rank(row) if row.any() else 0 for row in x]
     np.testing.assert_allclose(sparsity.gini(x, axis=1), expected, rtol=0, atol=1e-9)
 
 
@@ -208,6 +208,9 @@ def test_fast_gini_does_not_sort_what_it_need_not(monkeypatch):
     np.testing.assert_allclose(sparsity.gini_fast(spread, axis=1), expected, atol=1e-8)
     with pytest.raises(AssertionError, match="sorted"):
         sparsity.gini_fast(one_bin(np.random.default_rng(0), LONG))
+    monkeypatch.setattr("helpers.kernels.LONGEST_ROW", spread.shape[1] - 1)
+    with pytest.raises(AssertionError, match="sorted"):
+        sparsity.gini_fast(spread, axis=1)
 
 
 def test_fast_gini_sorts_only_the_doubtful_rows():
