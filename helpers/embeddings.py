@@ -7,7 +7,7 @@ activations as well as embeddings: whatever is (n, d), one row an image.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from sklearn.metrics import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tqdm.auto import tqdm
 
 from helpers.cache import cached, digest
 from helpers.distances import finite_matrix, labelled, pair_distances
@@ -42,8 +43,9 @@ def embed(
         seed: of the method; UMAP with a seed runs on one thread.
         cache: folder that keeps embeddings under the digest of x, the method,
             its version, seed and settings; a damaged file is computed again.
-        n_jobs: threads of t-SNE.
-        settings: passed to openTSNE.TSNE or umap.UMAP.
+        settings: passed to openTSNE.TSNE or umap.UMAP. Both run on one thread
+            (n_jobs=1): their result depends on the number of threads, and a
+            second one gains t-SNE little (on a busy machine it costs tenfold).
 
     Returns:
         (n, 2) float32 positions.
@@ -82,7 +84,7 @@ def _umap(x: np.ndarray, seed: int, **settings: object) -> np.ndarray:
 def _pca(x: np.ndarray, seed: int, n_components: int = 2) -> np.ndarray:
     from sklearn.decomposition import PCA
 
-    return PCA(n_components, svd_solver="covariance_eigh").fit_transform(x)
+    return PCA(n_components, random_state=seed).fit_transform(x)
 
 
 _METHODS: dict[str, tuple[str, dict[str, object], Callable[..., np.ndarray]]] = {
@@ -90,6 +92,31 @@ _METHODS: dict[str, tuple[str, dict[str, object], Callable[..., np.ndarray]]] = 
     "umap": ("umap-learn", {"n_jobs": 1}, _umap),
     "pca": ("scikit-learn", {}, _pca),
 }
+
+
+def embed_all(
+    activations: Mapping[Hashable, np.ndarray], method: str, seed: int = 42, **options: object
+) -> dict[Hashable, np.ndarray]:
+    """Embed several layers of the same images and align them all with the first.
+
+    Args:
+        activations: name → (n, units). An array that stands under several
+            names (the input of a trained and an untrained network) is embedded once.
+        method: as in `embed`.
+        seed: of every embedding.
+        options: cache and settings, as in `embed`.
+
+    Returns:
+        Name → (n, 2) positions, in the same order.
+    """
+    found: dict[int, np.ndarray] = {}
+    reference = None
+    for x in tqdm(activations.values(), desc=method, disable=None, leave=False):
+        if id(x) not in found:
+            points = embed(x, method, seed, **options)
+            reference = points if reference is None else reference
+            found[id(x)] = align(points, reference)
+    return {name: found[id(x)] for name, x in activations.items()}
 
 
 def align(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
