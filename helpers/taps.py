@@ -50,8 +50,10 @@ def tap(
         reduce: what every output passes before it is returned.
 
     Returns:
-        A function of one array (images, *input shape) per input. Its first call raises
-        ValueError if a layer is called more than once or returns several tensors.
+        A concrete function of one array (images, *input shape) per input.
+
+    Raises:
+        ValueError: a layer is called more than once or returns several tensors.
     """
     operations = _operations(model)
     structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
@@ -67,7 +69,8 @@ def tap(
         return found if reduce is None else [reduce(output) for output in found]
 
     signature = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in model.inputs]
-    return tf.function(outputs, input_signature=signature)
+    compiled = tf.function(outputs, input_signature=signature, autograph=False)
+    return compiled.get_concrete_function()
 
 
 def _operations(model: keras.Model, prefix: str = "") -> dict[str, Any]:
