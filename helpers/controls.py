@@ -1,0 +1,62 @@
+"""The population sparseness of a network's control twins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import keras
+import pandas as pd
+from tqdm.auto import tqdm
+
+from helpers import categories, twins
+from helpers.image_set import ImageSet
+
+
+def psi_of_twins(
+    model: keras.Model,
+    images: ImageSet,
+    patterns: Iterable[str],
+    seeds: Iterable[int] = range(3),
+    bias_seeds: Iterable[int] = range(1),
+) -> pd.DataFrame:
+    """Return the PSI of a network and of its twins, all on the same images.
+
+    Conditions: intact; weights permuted and biases permuted, once a seed; no ReLU.
+    Every twin is built, run once, and let go before the next.
+
+    Args:
+        model: a functional or sequential model with a `source`.
+        images: the image set.
+        patterns: layers as in `layers.select`.
+        seeds: of the permutations of weights.
+        bias_seeds: of the permutations of biases.
+
+    Returns:
+        As `categories.psi_table`, measure psi only, with columns condition and seed;
+        network is the intact network's title throughout.
+    """
+    patterns, conditions = list(patterns), list(_conditions(seeds, bias_seeds))
+    parts = []
+    for condition, seed in tqdm(conditions, desc=f"twins of {model.name}", leave=False):
+        twin = _twin(model, condition, seed)
+        responses = categories.respond(twin, images, patterns, progress=False)
+        table = categories.psi_table(responses).query("measure == 'psi'")
+        parts.append(
+            table.assign(network=model.source.title, condition=condition, seed=seed)
+        )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _conditions(seeds: Iterable[int], bias_seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
+    yield "intact", 0
+    yield from (("weights permuted", seed) for seed in seeds)
+    yield from (("biases permuted", seed) for seed in bias_seeds)
+    yield "no ReLU", 0
+
+
+def _twin(model: keras.Model, condition: str, seed: int) -> keras.Model:
+    if condition == "weights permuted":
+        return twins.permute_weights(model, seed)
+    if condition == "biases permuted":
+        return twins.permute_biases(model, seed)
+    return model if condition == "intact" else twins.without_nonlinearity(model)
