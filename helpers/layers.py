@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple, Protocol
@@ -17,6 +18,10 @@ from helpers import taps
 from helpers.memory import reuse_freed_memory
 
 Measure = Callable[..., np.ndarray]
+
+BATCH_BYTES = 256 * 10**6
+LARGEST_BATCH = 32
+UNKNOWN_SIZE_BATCH = 8
 
 
 class Batch(NamedTuple):
@@ -78,7 +83,7 @@ def stream(
     images: Any,
     layers: str | Iterable[str] | None = None,
     *,
-    batch_size: int = 16,
+    batch_size: int | None = None,
     preprocess: Callable | None = None,
     reduce: Callable[[tf.Tensor], tf.Tensor] | None = None,
     progress: bool = True,
@@ -93,7 +98,8 @@ def stream(
             already; or, for a model with several inputs, a tuple of such arrays in the
             order of the inputs or a dict by input name.
         layers: names or patterns as in `select`; None for all layers.
-        batch_size: images per batch.
+        batch_size: images per batch; None for as many (at most 32) as keep the chosen
+            activations of a batch within 256 MB.
         preprocess: for an image set: image tensor (h, w, c) -> input tensor; by default
             the model's own, `model.source.preprocess`.
         reduce: TensorFlow operations that every layer's output passes before it leaves
@@ -109,9 +115,9 @@ def stream(
     names = select(model, layers)
     if not names:
         raise ValueError(f"no layers of {model.name!r} chosen")
-    batches, count = _batches(model, images, batch_size, preprocess)
-    reuse_freed_memory()
     run = taps.tap(model, names, reduce)
+    batches, count = _batches(model, images, batch_size or _affordable(run), preprocess)
+    reuse_freed_memory()
     start = 0
     with tqdm(total=count, desc=model.name, unit="image", disable=not progress, leave=False) as bar:
         for batch in batches:
@@ -157,29 +163,35 @@ def measure(
             case the message names the layer and the image.
     """
     titles = getattr(images, "names", None)
-    categories = getattr(images, "category", None)
+    categories = getattr(images, "category", "")
     network = getattr(getattr(model, "source", None), "title", model.name)
-    parts = []
+    units = {}
+    values = defaultdict(list)
     for index, activations in stream(model, images, layers, **options):
-        rows = np.arange(index.start, index.stop)
-        image = rows if titles is None else titles[index]
-        for depth, (layer, x) in enumerate(activations.items()):
+        image = range(index.start, index.stop) if titles is None else titles[index]
+        for layer, x in activations.items():
             flat = x.reshape(len(x), -1)
+            units[layer] = flat.shape[1]
             for name, function in measures.items():
-                part = {
-                    "network": network,
-                    "layer": layer,
-                    "depth": depth,
-                    "units": flat.shape[1],
-                    "image": image,
-                    "category": "" if categories is None else categories[index],
-                    "measure": name,
-                    "value": _applied(function, flat, f"{name} of layer {layer!r}", image),
-                }
-                parts.append(pd.DataFrame(part))
-    return pd.concat(parts, ignore_index=True).sort_values(
-        ["measure", "depth"], kind="stable", ignore_index=True
-    )
+                what = f"{name} of layer {layer!r}"
+                values[name, layer].append(_applied(function, flat, what, image))
+    parts = [
+        pd.DataFrame(
+            {
+                "network": network,
+                "layer": layer,
+                "depth": depth,
+                "units": units[layer],
+                "image": range(index.stop) if titles is None else titles,
+                "category": categories,
+                "measure": name,
+                "value": np.concatenate(values[name, layer]),
+            }
+        )
+        for name in measures
+        for depth, layer in enumerate(units)
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def accumulate(
@@ -210,6 +222,15 @@ def accumulate(
             for accumulator in made[layer].values():
                 accumulator.update(x)
     return made
+
+
+def _affordable(run: Any) -> int:
+    """Return how many images a batch may have if `batch_size` leaves it open."""
+    sizes = [output.shape[1:].num_elements() for output in run.structured_outputs]
+    if None in sizes:
+        return UNKNOWN_SIZE_BATCH
+    per_image = sum(sizes) * np.dtype(np.float32).itemsize
+    return max(1, min(LARGEST_BATCH, BATCH_BYTES // per_image))
 
 
 def _applied(function: Measure, x: np.ndarray, what: str, images: Sequence) -> np.ndarray:

@@ -4,6 +4,7 @@ import weakref
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers as kl
 
 from helpers import layers, memory, models, sparsity, taps
@@ -95,7 +96,7 @@ def test_unknown_layer_raises_with_near_names(branched):
 def test_activations_equal_those_of_a_model_cut_at_the_layer(branched, images):
     for name, x in collected(branched, images).items():
         cut = keras.Model(branched.input, branched.get_layer(name).output)
-        expected = cut.predict(images, verbose=0)
+        expected = cut(images, training=False)
         assert x.dtype == np.float32
         np.testing.assert_allclose(x, expected, rtol=1e-5, atol=1e-6, err_msg=name)
 
@@ -115,14 +116,29 @@ def test_index_tells_which_images(branched, images):
     assert indices == [slice(0, 3), slice(3, 6), slice(6, 7)]
 
 
+def test_open_batch_size_bounds_the_memory_of_a_batch(branched, images, monkeypatch):
+    def sizes(model, images, chosen):
+        batches = layers.stream(model, images, chosen, progress=False)
+        return [batch.index.stop - batch.index.start for batch in batches]
+
+    monkeypatch.setattr(layers, "LARGEST_BATCH", 5)
+    assert sizes(branched, images, "stem") == [5, 2]
+    monkeypatch.setattr(layers, "BATCH_BYTES", 3 * 6 * 6 * 3 * 4 + 1)
+    assert sizes(branched, images, "stem") == [3, 3, 1]
+    monkeypatch.setattr(layers, "BATCH_BYTES", 1)
+    assert sizes(branched, images, "stem") == [1] * 7
+    image = keras.Input((None, None, 2))
+    any_size = keras.Model(image, kl.Conv2D(1, 3)(image))
+    monkeypatch.setattr(layers, "UNKNOWN_SIZE_BATCH", 4)
+    assert sizes(any_size, images, None) == [4, 3]
+
+
 def test_every_image_passes_once(images):
     passed = []
 
     @keras.saving.register_keras_serializable("tests")
     class Counting(kl.Layer):
         def call(self, x):
-            import tensorflow as tf
-
             tf.numpy_function(lambda n: passed.append(int(n)), [tf.shape(x)[0]], [])
             return x
 
@@ -176,6 +192,13 @@ def test_image_sets_are_preprocessed_as_the_model_says(branched, images):
     np.testing.assert_allclose(by_source["mixed"], expected["mixed"], rtol=1e-4, atol=1e-6)
     with pytest.raises(ValueError, match="arrays are taken as preprocessed"):
         collected(branched, images, preprocess=lambda x: x)
+
+
+def test_layers_can_be_reduced_within_the_network(branched, images):
+    whole = collected(branched, images, ["image", "stem"])
+    means = collected(branched, images, ["image", "stem"], reduce=layers.spatial_mean)
+    for name, x in whole.items():
+        np.testing.assert_allclose(means[name], x.mean(axis=(1, 2)), rtol=1e-5)
 
 
 def test_images_that_do_not_fit_are_named(branched, images):
