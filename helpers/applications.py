@@ -13,6 +13,7 @@ from helpers.rebuild import rebuild
 from helpers.source import Source
 
 WEIGHTS = ("imagenet", None)
+OPEN_SIDE = 224  # for networks that take images of any size
 
 
 def application(name: str, weights: str | None = "imagenet", seed: int = 0) -> keras.Model:
@@ -44,7 +45,7 @@ def application(name: str, weights: str | None = "imagenet", seed: int = 0) -> k
         title=f"{name} (Keras)" if weights else f"{name} (Keras), untrained",
         weights="ImageNet weights of keras.applications" if weights else f"random, seed {seed}",
         sha256="",
-        preprocess=_preprocessing(builders[name], model.input_shape[1:3]),
+        preprocess=_preprocessing(builders[name], model.input_shape[1] or OPEN_SIDE),
     )
     return model
 
@@ -69,11 +70,11 @@ def _built(name: str, build: Callable[..., keras.Model], weights: str | None) ->
         ) from error
 
 
-def _preprocessing(build: Callable, size: tuple[int, int]) -> Callable[[tf.Tensor], tf.Tensor]:
+def _preprocessing(build: Callable, side: int) -> Callable[[tf.Tensor], tf.Tensor]:
     # Not every public module has both the builder and its preprocessing.
     module = sys.modules[build.__module__]
 
     def preprocess(image: tf.Tensor) -> tf.Tensor:
-        return module.preprocess_input(tf.image.resize(image, size, antialias=True))
+        return module.preprocess_input(tf.image.resize(image, (side, side), antialias=True))
 
     return preprocess

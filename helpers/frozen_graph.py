@@ -13,6 +13,7 @@ from helpers import profile
 
 NODE_FIELD = 1  # GraphDef: repeated NodeDef node = 1
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5  # protobuf wire types
+MAX_VARINT = 10  # bytes
 
 
 def read_constants(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
@@ -38,7 +39,7 @@ def read_constants(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[st
         for node in _nodes(memoryview(path.read_bytes())):
             if node.op == "Const" and node.name in shapes:
                 found[node.name] = tf.make_ndarray(node.attr["value"].tensor)
-    except (DecodeError, IndexError, TypeError, ValueError) as error:
+    except (DecodeError, TypeError, ValueError) as error:
         damage = f"it is cut short or no TensorFlow graph ({error}), and "
     missing = [name for name in shapes if name not in found]
     if missing or damage:
@@ -84,11 +85,9 @@ def _nodes(data: memoryview) -> Iterator[tf.compat.v1.NodeDef]:
 
 def _varint(data: memoryview, position: int) -> tuple[int, int]:
     """Return the protobuf varint at a position, and the position after it."""
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
+    value = 0
+    for i, byte in enumerate(data[position : position + MAX_VARINT]):
+        value |= (byte & 0x7F) << 7 * i
         if byte < 0x80:
-            return value, position
-        shift += 7
+            return value, position + i + 1
+    raise ValueError(f"no number ends after byte {position:,}")

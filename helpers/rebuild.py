@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -67,10 +68,12 @@ def _fresh_names(model: keras.Model) -> dict[str, str]:
     }
 
 
-def _set_seeds(config: dict, rng: np.random.Generator) -> None:
-    """Give every initialiser that has no seed one of its own, in place."""
-    for key, value in config.items():
-        if key == "seed" and value is None:
-            config[key] = int(rng.integers(2**31))
-        elif isinstance(value, dict):
-            _set_seeds(value, rng)
+def _set_seeds(config: Any, rng: np.random.Generator) -> None:
+    """Give every initialiser that has no seed one of its own, in place, nested models included."""
+    if isinstance(config, dict):
+        if "seed" in config and config["seed"] is None:
+            config["seed"] = int(rng.integers(2**31))
+        config = list(config.values())
+    if isinstance(config, list):
+        for part in config:
+            _set_seeds(part, rng)
