@@ -8,7 +8,7 @@ from benchmarks.common import ratio, report
 from helpers import data, layers, models, profile, sparsity
 
 IMAGES = 8
-CHOSEN = ["activation", "activation_[1-4]", "mixed*", "predictions"]
+CHOSEN = ["activation", "activation_[1-4]", "mixed[0-9]", "mixed10", "predictions"]
 # Stand-ins where the network is not at hand: units of the same layers, share of them active.
 UNITS = [710432, 691488, 1382976, 426320, 967872, 313600, 352800, 352800]
 UNITS += [221952, 221952, 221952, 221952, 221952, 81920, 131072, 131072, 1000]
