@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -42,7 +43,8 @@ def tap(
 
     The model is called as a whole, in inference mode, so that whatever it does with its
     inputs, nested models and layers stays as it is; parts that no named layer depends on
-    are not computed.
+    are not computed. The last two functions are kept, so that a second analysis of the
+    same layers starts at once; weights may change in between.
 
     Args:
         model: a functional or sequential model.
@@ -50,11 +52,23 @@ def tap(
         reduce: what every output passes before it is returned.
 
     Returns:
-        A concrete function of one array (images, *input shape) per input.
+        A concrete function of one array (images, *input shape) per input, which returns
+        one float32 tensor per layer.
 
     Raises:
         ValueError: a layer is called more than once or returns several tensors.
     """
+    operations = _operations(model)
+    # Exchanging the activation of a layer is the one change in place that models often see.
+    state = tuple(getattr(operation, "activation", None) for operation in operations.values())
+    return _compiled(model, tuple(layers), reduce, state)
+
+
+@functools.lru_cache(maxsize=2)
+def _compiled(
+    model: keras.Model, layers: tuple[str, ...], reduce: Callable | None, state: tuple
+) -> Callable[..., list[tf.Tensor]]:
+    del state  # part of the cache's key only
     operations = _operations(model)
     structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
@@ -65,7 +79,7 @@ def tap(
             for name in set(layers) - set(given):
                 stack.enter_context(_listening(operations[name], heard[name]))
             model(keras.tree.pack_sequence_as(structure, arrays), training=False)
-        found = [_only_tensor(name, heard[name]) for name in layers]
+        found = [tf.cast(_only_tensor(name, heard[name]), tf.float32) for name in layers]
         return found if reduce is None else [reduce(output) for output in found]
 
     signature = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in model.inputs]

@@ -1,4 +1,3 @@
-import gc
 import weakref
 
 import keras
@@ -155,7 +154,6 @@ def test_every_image_passes_once(images):
 def test_one_batch_at_a_time_is_alive(branched, images):
     alive = []
     for batch in layers.stream(branched, images, ["stem", "mixed"], batch_size=2, progress=False):
-        gc.collect()
         assert not any(reference() is not None for reference in alive)
         alive = [weakref.ref(x) for x in batch.activations.values()]
 
@@ -166,6 +164,43 @@ def test_the_model_is_left_as_it_was(branched, images):
     collected(branched, images)
     assert {layer.name: vars(layer).keys() for layer in branched.layers} == before
     assert {layer.name: len(layer._inbound_nodes) for layer in branched.layers} == nodes
+
+
+def test_the_network_is_compiled_once(images):
+    traced = []
+
+    class Traced(kl.Layer):
+        def call(self, x):
+            traced.append(x)
+            return 2 * x
+
+    image = keras.Input((6, 6, 2))
+    model = keras.Model(image, kl.Conv2D(1, 1, use_bias=False, name="conv")(Traced()(image)))
+    traced.clear()
+    before = collected(model, images, "conv", batch_size=3)["conv"]
+    model.set_weights([2 * weights for weights in model.get_weights()])
+    after = collected(model, images, "conv", batch_size=4)["conv"]
+    assert len(traced) == 1
+    np.testing.assert_allclose(after, 2 * before, rtol=1e-5)
+
+
+def test_an_exchanged_activation_is_seen(images):
+    image = keras.Input((6, 6, 2))
+    conv = kl.Conv2D(3, 1, activation="relu", name="conv")
+    model = keras.Model(image, conv(image))
+    rectified = collected(model, images)["conv"]
+    conv.activation = keras.activations.linear
+    linear = collected(model, images)["conv"]
+    assert linear.min() < 0
+    np.testing.assert_allclose(np.maximum(linear, 0), rectified, rtol=1e-5)
+
+
+def test_activations_are_float32_whatever_the_model_computes_in(images):
+    image = keras.Input((6, 6, 2))
+    half = kl.Conv2D(2, 1, dtype="mixed_float16", name="half")(image)
+    whole = kl.Lambda(lambda x: keras.ops.cast(x > 0, "int32"), name="whole")(half)
+    activations = collected(keras.Model(image, whole), images, ["half", "whole"])
+    assert {x.dtype for x in activations.values()} == {np.dtype(np.float32)}
 
 
 def test_inference_mode(images):
