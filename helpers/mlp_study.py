@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import silhouette_score
 
-from helpers import embeddings, models, training
+from helpers import embeddings, models, profile, training
 from helpers.data import Arrays
 
 HIDDEN = (512, 256, 128)
@@ -20,18 +20,8 @@ CONDITIONS = ("trained", "untrained")
 LEARNING_RATE = {"mnist": 0.1}
 OTHER_LEARNING_RATE = 0.05
 
-# Which way is better: more (+1) or less (-1).
-BETTER = {
-    "d_s": -1,
-    "d_d": 1,
-    "c_s": -1,
-    "c_d": 1,
-    "acc_knn": 1,
-    "held-out kNN": 1,
-    "linear probe": 1,
-    "silhouette": 1,
-}
-PUBLISHED_MEASURES = ("d_s", "d_d", "c_s", "c_d", "acc_knn")
+CACHE = profile.ROOT / "data" / "downloads" / "embeddings"
+COLUMNS = ["dataset", "seed", "method", "condition", "layer", "depth", "measure", "value"]
 
 Representations = dict[tuple[str, str], np.ndarray]
 
@@ -106,23 +96,64 @@ def tabulate(
     return pd.DataFrame(rows, columns=["condition", "layer", "depth", "measure", "value"])
 
 
+def embed_training_images(
+    arrays: Arrays,
+    method: str,
+    layers: Iterable[str] = LAYERS,
+    n: int | None = None,
+    cache: Path | str | None = None,
+) -> tuple[Representations, pd.DataFrame]:
+    """Embed the training images as the source does: one network (seed 0), embedding seed 42.
+
+    Args:
+        arrays: the data set.
+        method: as in `embeddings.embed`.
+        layers: which of LAYERS.
+        n: only the first n images; default: all.
+        cache: folder that keeps weights and embeddings.
+
+    Returns:
+        (condition, layer) → (n, 2) positions, and the five measures of each in the
+        columns of `Replication.table`.
+    """
+    raw = train_pair(arrays, 0, cache).activations(arrays.x_train[:n])
+    chosen = {key: x for key, x in raw.items() if key[1] in layers}
+    points = embeddings.embed_all(chosen, method, seed=42, cache=cache)
+    table = tabulate(points, lambda x: embeddings.structure(x, arrays.y_train[:n]))
+    return points, table.assign(dataset=arrays.name, method=method, seed=0)[COLUMNS]
+
+
+@dataclass(frozen=True, eq=False)
+class Replication:
+    """The study done once: with one network, some images, and one embedding of every layer.
+
+    Attributes:
+        table: columns dataset, seed, method, condition, layer, depth, measure, value.
+        images: (n, height, width) uint8.
+        labels: (n,) their classes.
+        points: method → (condition, layer) → (n, 2) positions.
+    """
+
+    table: pd.DataFrame
+    images: np.ndarray
+    labels: np.ndarray
+    points: dict[str, Representations]
+
+
 def replicate(
     arrays: Arrays,
     seed: int,
     n: int,
     methods: Iterable[str] = ("tsne", "umap", "pca"),
     cache: Path | str | None = None,
-) -> pd.DataFrame:
-    """Repeat the whole study with another seed on n random images; one row a number.
+) -> Replication:
+    """Do the whole study with a seed of its own on n random training images.
 
     The seed draws the initial weights, the order of training, the images and the
     embedding: one replication. Methods are measured by `embeddings.structure`,
     by leave-one-out kNN ("held-out kNN"), silhouette, trustworthiness and
     continuity; "raw", the activations themselves, by the same five measures, by
     silhouette, and by kNN and a linear probe that are scored on 5 n test images.
-
-    Returns:
-        Columns dataset, seed, method, condition, layer, depth, measure, value.
     """
     pair = train_pair(arrays, seed, cache)
     rng = np.random.default_rng(seed)
@@ -130,8 +161,8 @@ def replicate(
         rng.choice(len(y), min(size, len(y)), replace=False)
         for y, size in ((arrays.y_train, n), (arrays.y_test, 5 * n))
     )
-    labels = arrays.y_train[chosen]
-    raw = pair.activations(arrays.x_train[chosen])
+    images, labels = arrays.x_train[chosen], arrays.y_train[chosen]
+    raw = pair.activations(images)
     test = pair.activations(arrays.x_test[asked])
     tests = {id(raw[key]): (test[key], arrays.y_test[asked]) for key in raw}
 
@@ -143,9 +174,10 @@ def replicate(
         }
 
     tables = [tabulate(raw, of_raw).assign(method="raw")]
+    points = {}
     for method in methods:
-        points = embeddings.embed_all(raw, method, seed=42 + seed, cache=cache)
-        sources = {id(points[key]): raw[key] for key in raw}
+        points[method] = embeddings.embed_all(raw, method, seed=42 + seed, cache=cache)
+        sources = {id(points[method][key]): raw[key] for key in raw}
 
         def of_points(p: np.ndarray, sources: dict = sources) -> dict[str, float]:
             x = sources[id(p)]
@@ -156,36 +188,6 @@ def replicate(
                 "continuity": embeddings.trustworthiness(p, x),
             }
 
-        tables.append(tabulate(points, of_points).assign(method=method))
+        tables.append(tabulate(points[method], of_points).assign(method=method))
     table = pd.concat(tables, ignore_index=True).assign(dataset=arrays.name, seed=seed)
-    order = ["dataset", "seed", "method", "condition", "layer", "depth", "measure", "value"]
-    return table[order]
-
-
-def trends(table: pd.DataFrame) -> pd.DataFrame:
-    """Return for every replication how each measure changes with depth and with training.
-
-    Returns:
-        Columns dataset, method, measure, seed, and, all signed so that more is
-        better: trained and untrained (least-squares slope over the layers, per
-        layer) and gap (the smallest lead of the trained network over the
-        untrained one among the hidden layers).
-    """
-    rows = []
-    keys = ["dataset", "method", "measure", "seed"]
-    judged = table[table["measure"].isin(BETTER)]
-    for key, group in judged.groupby(keys, sort=False):
-        by_depth = group.pivot(index="depth", columns="condition", values="value")
-        by_depth = by_depth.sort_index() * BETTER[key[2]]
-        slope = {c: np.polyfit(by_depth.index, by_depth[c], 1)[0] for c in CONDITIONS}
-        gap = (by_depth["trained"] - by_depth["untrained"]).loc[1:].min()
-        rows.append((*key, slope["trained"], slope["untrained"], gap))
-    return pd.DataFrame(rows, columns=[*keys, *CONDITIONS, "gap"])
-
-
-def unanimous(values: Iterable[float], sign: int = 1) -> bool | None:
-    """Return whether all values have the sign: True, False if all have the other one, else None."""
-    values = np.asarray(list(values), float) * sign
-    if (values > 0).all():
-        return True
-    return False if (values < 0).all() else None
+    return Replication(table[COLUMNS], images, labels, points)

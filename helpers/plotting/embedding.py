@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 from helpers.plotting.style import COLOURS
 
 Panels = Mapping[tuple[str, str], np.ndarray]
+Backdrops = Mapping[tuple[str, str], tuple[np.ndarray, tuple[float, float, float, float]]]
 
 _HALO = [effects.withStroke(linewidth=2.5, foreground="white")]
 _MARGIN = 0.03
@@ -60,7 +61,6 @@ def embedding_grid(
     labels: np.ndarray,
     class_names: Sequence[str],
     title: str = "",
-    marked: int | None = None,
 ) -> Figure:
     """Draw embeddings of the same images: a row for each condition, a column for each layer.
 
@@ -70,7 +70,6 @@ def embedding_grid(
         labels: (n,) class indices.
         class_names: a name for each class, written at the centroid of its points.
         title: above the figure.
-        marked: an image whose point is circled in every panel.
     """
     conditions, layers = (list(dict.fromkeys(key[i] for key in panels)) for i in (0, 1))
     fig, axes = plt.subplots(
@@ -81,7 +80,7 @@ def embedding_grid(
     )
     for row, condition in zip(axes, conditions, strict=True):
         for axis, layer in zip(row, layers, strict=True):
-            _panel(axis, panels[condition, layer], labels, class_names, marked)
+            _panel(axis, panels[condition, layer], labels, class_names)
             axis.set_title(f"{layer}, {condition}", loc="center")
     fig.suptitle(title, fontsize=13)
     return fig
@@ -117,13 +116,11 @@ def embedding_explorer(
     rank.style.description_width = rank.layout.width = "initial"
     rank.layout.width = "420px"
     image = ipywidgets.Image(format="png")
-    backdrops = {
-        key: shade(p, labels, len(class_names), _bins(len(p))) for key, p in panels.items()
-    }
+    backdrops = _backdrops(panels, labels, len(class_names))
 
     def draw(_: object = None) -> None:
         i = int(order[category.value][rank.value])
-        fig = _explored(panels, backdrops, images, labels, class_names, i)
+        fig = embedded_image(panels, images, labels, class_names, i, backdrops)
         buffer = io.BytesIO()
         fig.savefig(buffer, dpi=70, format="png")
         plt.close(fig)
@@ -141,15 +138,27 @@ def embedding_explorer(
     return ipywidgets.VBox([ipywidgets.HBox([category, rank]), image])
 
 
-def _explored(
+def embedded_image(
     panels: Panels,
-    backdrops: Mapping[tuple[str, str], tuple],
     images: np.ndarray,
     labels: np.ndarray,
     class_names: Sequence[str],
-    i: int,
+    i: int | None = None,
+    backdrops: Backdrops | None = None,
 ) -> Figure:
-    """One image, its point in every panel, and whose points are next to it."""
+    """Draw one image, its point in every panel, and whose points are the ten nearest there.
+
+    Args:
+        panels, images, labels, class_names: as for `embedding_explorer`.
+        i: which image; default: the one farthest from its class' centroid in the first panel.
+        backdrops: the panels' pictures, if they are drawn already.
+    """
+    backdrops = backdrops or _backdrops(panels, labels, len(class_names))
+    if i is None:
+        first = next(iter(panels.values()))
+        ends = [_by_distance(first, labels == c)[-1] for c in np.unique(labels)]
+        own = [first[labels == labels[e]].mean(axis=0) for e in ends]
+        i = int(ends[np.argmax(np.linalg.norm(first[ends] - own, axis=1))])
     fig, axes = plt.subplots(1, len(panels) + 1, figsize=(2.6 * (len(panels) + 1), 2.9))
     axes[0].imshow(images[i], cmap="gray_r")
     axes[0].set_title(f"image {i}: {class_names[labels[i]]}", loc="center", fontsize=10)
@@ -167,12 +176,15 @@ def _explored(
     return fig
 
 
+def _backdrops(panels: Panels, labels: np.ndarray, classes: int) -> Backdrops:
+    return {key: shade(p, labels, classes, _bins(len(p))) for key, p in panels.items()}
+
+
 def _panel(
     axis: Axes,
     points: np.ndarray,
     labels: np.ndarray,
     class_names: Sequence[str],
-    marked: int | None,
 ) -> None:
     picture, extent = shade(points, labels, len(class_names), _bins(len(points)))
     axis.imshow(picture, extent=extent, origin="lower", interpolation="nearest")
@@ -188,8 +200,6 @@ def _panel(
                 color=np.array(COLOURS[c % len(COLOURS)]) * 0.55,
                 path_effects=_HALO,
             )
-    if marked is not None:
-        axis.plot(*points[marked], "o", ms=11, mfc="none", mec="black", mew=2)
     _bare(axis)
 
 
