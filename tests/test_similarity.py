@@ -89,11 +89,18 @@ def test_a_constant_pattern_is_nan_and_named(value):
 def test_too_few_images_and_values_that_are_no_numbers_are_errors():
     with pytest.raises(ValueError, match="layer 'mixed3' need at least 3 images, got 2"):
         similarity.correlation(activations(0, images=2), layer="mixed3")
-    for bad in (np.nan, np.inf):
+    for bad in (np.nan, np.inf, 1e25):
         x = activations(0)
         x[5, 7] = bad
         with pytest.raises(ValueError, match=r"layer 'mixed3' are NaN.*images \[5\]"):
             similarity.correlation(x, layer="mixed3")
+
+
+def test_activations_too_small_for_float32_are_no_constant():
+    x = activations(0)
+    x[5] *= 1e-30
+    with pytest.raises(ValueError, match=r"small for float32 in images \[5\]"):
+        similarity.correlation(x)
 
 
 @pytest.mark.parametrize("size", [1, 5, 12])

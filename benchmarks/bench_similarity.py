@@ -1,0 +1,89 @@
+"""What it costs to compare images and layers, beside a matrix product and the bare forward pass.
+
+Run: python -m benchmarks.bench_similarity [images of notebook 03] [images of notebook 02].
+All figures are ratios of wall times taken side by side, but for errors and memory.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import matplotlib
+import numpy as np
+
+from benchmarks.common import peak_rss_of, ratio, report
+from helpers import basis, data, layers, models, plotting, profile, similarity, sparsity
+from helpers.scratch import Scratch
+
+LAYERS = ["input", *models.RUPPRECHT_LAYERS]
+EDGES = np.linspace(0, 10, 101)
+
+
+def inputs(count: int):
+    """Return the 2015 Inception-v3 and ImageNet samples, or what stands in for them."""
+    if (profile.downloads() / "imagenet-sample-images").exists():
+        return models.inception_v3_2015(), data.imagenet_samples()[:count]
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 299, 299, 3), dtype=np.uint8)
+    names = np.arange(count).astype(str)
+    images = data.ImageSet("noise", "noise", "none", names, names, pixels=pixels)
+    return models.inception_v3_2015_untrained(), images
+
+
+def bare(model, images) -> None:
+    for _ in layers.stream(model, images, "predictions", progress=False):
+        pass
+
+
+def matrices(model, images) -> None:
+    """All matrices of notebook 03."""
+    similarity.matrices(layers.stream(model, images, LAYERS, progress=False), len(images))
+
+
+def histograms(model, images) -> None:
+    """Notebook 02, from the images to its figures of histograms and decorrelation."""
+    with Scratch(len(images)) as scratch:
+        accumulators = {
+            "histogram": partial(sparsity.Histogram, EDGES),
+            "patterns": partial(similarity.Patterns, scratch),
+            "places": basis.Places,
+        }
+        seen = layers.accumulate(model, images, LAYERS[1:], accumulators, progress=False)
+        found = [each["patterns"].similarity().correlation for each in seen.values()]
+    weights = similarity.resample(len(images))
+    similarity.decorrelation(found, weights)
+    shares = {
+        layer: (EDGES, each["histogram"].counts / each["histogram"].total)
+        for layer, each in seen.items()
+    }
+    plotting.histogram_panels(shares, dict.fromkeys(shares, "")).canvas.draw()
+    matplotlib.pyplot.close("all")
+
+
+def main(count: int = 500, few: int = 199) -> None:
+    matplotlib.use("agg")
+    rng = np.random.default_rng(0)
+    x = np.maximum(rng.normal(size=(500, 50_000)) + rng.normal(size=50_000), 0).astype(np.float32)
+    y = x[::-1].copy()
+    block = partial(similarity.correlation, x)
+    error = np.abs(block() - np.corrcoef(x.astype(float))).max()
+    report("correlation of 500 x 50,000: error against numpy", error, 1e-5)
+    report("correlation of 500 x 50,000 / product x @ y.T", ratio(block, lambda: x @ y.T), 1.3)
+    report("correlation of 500 x 50,000 / product x @ x.T", ratio(block, lambda: x @ x.T), 1.3)
+
+    model, images = inputs(max(count, few))
+    for name, analysis, number, target in (
+        ("notebook 02, images to figures", histograms, few, 1.6),
+        ("notebook 03, all matrices", matrices, count, 3.0),
+    ):
+        chosen = images[:number]
+        repeats = 3 if number < 200 else 1
+        found = ratio(partial(analysis, model, chosen), partial(bare, model, chosen), repeats)
+        report(f"{name} ({number} images) / bare pass", found, target)
+    code = "from benchmarks.bench_similarity import inputs, matrices; "
+    code += f"matrices(*inputs({count}))"
+    report("peak resident memory of all matrices", peak_rss_of(code), 2000, "MB")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
