@@ -73,7 +73,7 @@ def train_pair(arrays: Arrays, seed: int = 0, cache: Path | str | None = None) -
         seed=seed,
         cache=cache,
     )
-    return Pair(arrays, untrained, trained, curve.assign(dataset=arrays.title, seed=seed))
+    return Pair(arrays, untrained, trained, curve.assign(dataset=arrays.name, seed=seed))
 
 
 def tabulate(

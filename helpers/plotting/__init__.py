@@ -2,7 +2,12 @@
 
 from helpers.plotting.accuracy import accuracy_scatter, layer_panels, psi_distributions
 from helpers.plotting.curves import category_map, layer_curve, lorenz, rank_agreement
-from helpers.plotting.embedding import embedded_image, embedding_explorer, embedding_grid
+from helpers.plotting.embedding import (
+    class_examples,
+    embedded_image,
+    embedding_explorer,
+    embedding_grid,
+)
 from helpers.plotting.layer_measures import condition_curves
 from helpers.plotting.matrices import clustered_matrices, layer_matrices, matrix_with_images
 from helpers.plotting.panels import (
@@ -17,6 +22,7 @@ __all__ = [
     "COLOURS",
     "accuracy_scatter",
     "category_map",
+    "class_examples",
     "clustered_matrices",
     "condition_curves",
     "embedded_image",

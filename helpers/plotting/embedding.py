@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
+from helpers.data import Arrays
 from helpers.plotting.style import COLOURS
 
 Panels = Mapping[tuple[str, str], np.ndarray]
@@ -161,7 +162,7 @@ def embedded_image(
         i = int(ends[np.argmax(np.linalg.norm(first[ends] - own, axis=1))])
     fig, axes = plt.subplots(1, len(panels) + 1, figsize=(2.6 * (len(panels) + 1), 2.9))
     axes[0].imshow(images[i], cmap="gray_r")
-    axes[0].set_title(f"image {i}: {class_names[labels[i]]}", loc="center", fontsize=10)
+    axes[0].set_title(f"image {i}, a “{class_names[labels[i]]}”", loc="center", fontsize=10)
     axes[0].axis("off")
     for axis, (key, points) in zip(axes[1:], panels.items(), strict=True):
         picture, extent = backdrops[key]
@@ -169,9 +170,9 @@ def embedded_image(
         axis.plot(*points[i], "o", ms=11, mfc="none", mec="black", mew=2)
         near = np.argsort(((points - points[i]) ** 2).sum(axis=1))[1:11]
         names, counts = np.unique(labels[near], return_counts=True)
-        most = np.argsort(-counts, kind="stable")[:3]
-        text = ", ".join(f"{counts[m]} {class_names[names[m]]}" for m in most)
-        axis.set_title(f"{key[1]}, {key[0]}\nnear: {text}", loc="center", fontsize=8)
+        most = np.argsort(-counts, kind="stable")[:2]
+        text = ", ".join(f"{counts[m]}× {class_names[names[m]]}" for m in most)
+        axis.set_title(f"{key[1]}, {key[0]}\nnearest: {text}", loc="center", fontsize=9)
         _bare(axis)
     return fig
 
@@ -218,3 +219,25 @@ def _by_distance(points: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     members = np.flatnonzero(chosen)
     distance = np.linalg.norm(points[members] - points[members].mean(axis=0), axis=1)
     return members[np.argsort(distance, kind="stable")]
+
+
+def class_examples(sets: Sequence[Arrays], each: int) -> Figure:
+    """Show the first training images of every class, a block of rows for each data set.
+
+    Args:
+        sets: data sets with ten classes or so.
+        each: images of every class.
+    """
+    fig, axes = plt.subplots(1, len(sets), figsize=(5.2 * len(sets), 0.5 * each + 0.9))
+    for axis, arrays in zip(np.atleast_1d(axes), sets, strict=True):
+        classes = range(len(arrays.class_names))
+        chosen = [arrays.x_train[arrays.y_train == c][:each] for c in classes]
+        framed = [np.pad(images, ((0, 0), (1, 1), (1, 1))) for images in chosen]
+        axis.imshow(np.block([[images[k] for images in framed] for k in range(each)]), "gray_r")
+        width = arrays.x_train.shape[2] + 2
+        middles = width * (np.array(classes) + 0.5)
+        axis.set_xticks(middles, arrays.class_names, rotation=45, ha="right", fontsize=9)
+        axis.set(yticks=[])
+        axis.set_title(arrays.title, fontsize=9)
+        axis.spines[:].set_visible(False)
+    return fig
