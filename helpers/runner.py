@@ -34,7 +34,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 # What TensorFlow prints at its start, whatever its log level.
 START_UP = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n?", re.MULTILINE)
-PROGRESS_BAR = "application/vnd.jupyter.widget-view+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 # The working directory of a notebook on Colab then holds `helpers`, so nothing is installed.
 COLAB = """\
 # On Colab, fetch the project first; anywhere else this cell does nothing.
@@ -160,13 +160,12 @@ def _peak_memory(client: NotebookClient) -> int:
     return int(probe.outputs[0]["text"])
 
 
-def _tells_something(output: nbformat.NotebookNode) -> bool:
-    """Whether an output is more than start-up messages or a progress bar that has ended."""
+def _lasts(output: nbformat.NotebookNode) -> bool:
+    """Whether an output means something without its kernel: no widget, no start-up message."""
     if output.output_type == "stream":
         output.text = START_UP.sub("", output.text)
         return bool(output.text)
-    text = output.get("data", {}).get("text/plain", "")
-    return not (PROGRESS_BAR in output.get("data", {}) and "%|" in text)
+    return WIDGET not in output.get("data", {})
 
 
 def _save(
@@ -175,7 +174,7 @@ def _save(
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if _tells_something(output)]
+            cell.outputs = [output for output in cell.outputs if _lasts(output)]
     notebook.metadata.pop("widgets", None)
     if profile_name == "full":
         first = notebook.cells[0]

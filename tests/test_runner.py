@@ -52,7 +52,7 @@ def test_a_killed_kernel_is_reported(write):
     assert "Kernel died" in runner.run(path, "full").error
 
 
-def test_start_up_messages_and_ended_progress_bars_are_not_saved(write):
+def test_start_up_messages_and_widgets_without_a_kernel_are_not_saved(write):
     path = write(
         "01_a.ipynb",
         "import sys\nprint('I0000 00:00 port.cc] oneDNN', file=sys.stderr)",

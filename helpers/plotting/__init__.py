@@ -1,7 +1,13 @@
 """Figures: one style, one way to save, one function for each kind of figure."""
 
 from helpers.plotting.accuracy import accuracy_scatter, layer_panels, psi_distributions
-from helpers.plotting.curves import category_map, layer_curve, lorenz, rank_agreement
+from helpers.plotting.curves import (
+    category_map,
+    layer_curve,
+    lorenz,
+    rank_agreement,
+    small_multiples,
+)
 from helpers.plotting.embedding import (
     class_examples,
     embedded_image,
@@ -40,6 +46,7 @@ __all__ = [
     "psi_distributions",
     "rank_agreement",
     "save",
+    "small_multiples",
     "unit_and_direction_histograms",
     "use_style",
 ]

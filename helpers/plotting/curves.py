@@ -156,3 +156,27 @@ def _published(axis: Axes, published: pd.DataFrame, depths: pd.Series) -> None:
         axis.annotate(
             f"{value:.3f}", (depth, value), xytext=(-9, 4), textcoords="offset points", ha="right"
         )
+
+
+def small_multiples(profiles: pd.DataFrame, columns: int = 3) -> Figure:
+    """Draw a panel for each column of a table against depth, all with the same layers.
+
+    Args:
+        profiles: a layer a row, in depth order; a measure a column; NaN where not measured.
+        columns: panels a row.
+    """
+    rows = -(-profiles.shape[1] // columns)
+    size = (4.2 * columns, 2.5 * rows + 0.9)
+    fig, axes = plt.subplots(rows, columns, figsize=size, sharex=True, squeeze=False)
+    for axis, (measure, values) in zip(axes.flat, profiles.items(), strict=False):
+        known = values.dropna()
+        at = profiles.index.get_indexer(known.index)
+        axis.plot(at, known, marker="o", markersize=4)
+        axis.set_title(measure, fontsize=11)
+        axis.grid(axis="both", color="0.92")
+    for axis in axes.flat[profiles.shape[1] :]:
+        axis.axis("off")
+    for axis in axes[-1]:
+        axis.set_xticks(range(len(profiles)), profiles.index, rotation=90, fontsize=8)
+    fig.supxlabel("layer, in order of depth", fontsize=11)
+    return fig
