@@ -30,6 +30,7 @@ TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits"
 # The source's own two UMAP runs of the same pixels differ by up to 0.005; training differs, too.
 TOLERANCE = 0.02
 ENOUGH = 0.9
+FULL_SIZE = -1
 
 
 def published_table(published: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +65,8 @@ def trends(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns dataset, method, measure, seed, and, all signed so that more is
         better: trained and untrained (least-squares slope over the layers, per
-        layer), gap (the smallest lead of the trained network over the untrained
+        layer), steps (the trained network's smallest gain from one layer to the
+        next, NaN if layers are missing), gap (the smallest lead of the trained network over the untrained
         one among the hidden layers) and lead (that of the last layer).
     """
     rows = []
@@ -74,40 +76,46 @@ def trends(table: pd.DataFrame) -> pd.DataFrame:
         by_depth = group.pivot(index="depth", columns="condition", values="value")
         by_depth = by_depth.sort_index() * BETTER[key[2]]
         slope = {c: np.polyfit(by_depth.index, by_depth[c], 1)[0] for c in CONDITIONS}
+        steps = by_depth["trained"].diff().min() if len(by_depth) == len(LAYERS) else np.nan
         lead = (by_depth["trained"] - by_depth["untrained"]).loc[1:]
-        rows.append((*key, *slope.values(), lead.min(), lead.iloc[-1]))
-    return pd.DataFrame(rows, columns=[*keys, *CONDITIONS, "gap", "lead"])
+        rows.append((*key, *slope.values(), steps, lead.min(), lead.iloc[-1]))
+    return pd.DataFrame(rows, columns=[*keys, *CONDITIONS, "steps", "gap", "lead"])
 
 
 def unanimous(values: Iterable[float], sign: int = 1) -> bool | None:
-    """Return whether all values have the sign: True, False if all have the other one, else None."""
+    """Return whether all values have the sign: True, False if all have the other one, else None.
+
+    NaN has no say; where nothing has, the answer is None.
+    """
     values = np.asarray(list(values), float) * sign
-    if (values > 0).all():
+    values = values[~np.isnan(values)]
+    if len(values) and (values > 0).all():
         return True
-    return False if (values < 0).all() else None
+    return False if len(values) and (values < 0).all() else None
 
 
 def agreement(found: pd.DataFrame) -> pd.DataFrame:
-    """Ask of every data set, method and measure whether all seeds agree with the three trends.
+    """Ask of every data set, method and measure whether all seeds agree with the four trends.
 
     Args:
         found: as `trends` returns it.
 
     Returns:
-        Columns dataset, method, measure, and improves (trained, with depth), worsens (untrained,
-        with depth), worse (untrained, at every hidden layer): True, False (all seeds say the
-        opposite) or None (seeds differ).
+        Columns dataset, method, measure, and improves (trained, with depth), each step (trained,
+        from every layer to the next), worsens (untrained, with depth), worse (untrained, at every
+        hidden layer): True, False (all seeds say the opposite) or None (seeds differ).
     """
     rows = [
         (
             *key,
             unanimous(group["trained"]),
+            unanimous(group["steps"]),
             unanimous(group["untrained"], -1),
             unanimous(group["gap"]),
         )
         for key, group in found.groupby(["dataset", "method", "measure"], sort=False)
     ]
-    columns = ["dataset", "method", "measure", "improves", "worsens", "worse"]
+    columns = ["dataset", "method", "measure", "improves", "each step", "worsens", "worse"]
     return pd.DataFrame(rows, columns=columns).astype({name: object for name in columns[3:]})
 
 
@@ -121,47 +129,53 @@ def agreement_grid(agreed: pd.DataFrame) -> pd.DataFrame:
     return grid.reindex(order)[[m for m in BETTER if m in grid]].fillna("")
 
 
-def judge(table: pd.DataFrame, compared: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+def judge(table: pd.DataFrame, full_size: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """Judge every claim and table of the source by rule.
 
+    A trend has to be seen in every replication, the one at the source's size among them.
+
     Args:
-        table: all replications.
-        compared: as `compare` returns it.
+        table: all replications on some images.
+        full_size: the same columns, at the source's number of images; may lack layers,
+            methods or data sets.
         published: as `published_table` returns it.
 
     Returns:
         The table of `verdicts.table`.
     """
-    ours, theirs = trends(table), trends(published)
+    seeds, theirs = trends(table), trends(published)
+    ours = pd.concat([seeds, trends(full_size).assign(seed=FULL_SIZE)], ignore_index=True)
+    compared = compare(full_size, published)
     sets = list(table["dataset"].unique())
     claims = [
         claim
         for dataset in sets
         for name, method in METHODS.items()
-        for claim in _three_trends(ours, theirs, dataset, name, method)
+        for claim in _trends(ours, theirs, dataset, name, method)
     ]
     if {"mnist", "fashion_mnist"} <= set(sets):
         claims += [_weaker(ours, theirs, name, method) for name, method in METHODS.items()]
-    claims.append(_small(ours))
+    claims.append(_small(seeds))
     for dataset in published["dataset"].unique():
         claims += [_numbers(compared, dataset, name, m) for name, m in METHODS.items()]
     return verdicts.table("ruman-2021", claims)
 
 
-def _three_trends(
+def _trends(
     ours: pd.DataFrame, theirs: pd.DataFrame, dataset: str, name: str, method: str
 ) -> list[dict[str, str]]:
     texts = {
         "improves": "the trained network's structure improves with depth",
+        "each step": "the trained network's structure improves from every layer to the next",
         "worsens": "the untrained network's structure worsens with depth",
         "worse": "the untrained network is worse at every hidden layer",
     }
     rules = {
-        "improves": "slope over layers 0-3 > 0",
-        "worsens": "slope over layers 0-3 < 0",
-        "worse": "trained better at layers 1, 2 and 3",
+        "improves": "slope over depth towards better",
+        "each step": "every step towards better",
+        "worsens": "slope over depth towards worse",
+        "worse": "trained better at every hidden layer",
     }
-    seeds = ours["seed"].nunique()
     claims = []
     for trend, text in texts.items():
         found, before = (list(agreement(_five(t, dataset, method))[trend]) for t in (ours, theirs))
@@ -171,8 +185,8 @@ def _three_trends(
                 _count(before) if before else None,
                 _count(found),
                 _all(found),
-                f"{rules[trend]} (towards better) in all {seeds} seeds for each of the five"
-                " measures; differs if all seeds say the opposite for one",
+                f"{rules[trend]} in {_replications(ours, dataset, method)}, for each of the"
+                " five measures; differs if all of them say the opposite for one",
             )
         )
     return claims
@@ -191,8 +205,8 @@ def _weaker(ours: pd.DataFrame, theirs: pd.DataFrame, name: str, method: str) ->
         _count(answers(theirs)),
         _count(answers(ours)),
         _all(answers(ours)),
-        "lead of trained over untrained at layer 3 smaller in all seeds for each of the five"
-        " measures; differs if all seeds say the opposite for one",
+        "lead of trained over untrained at layer 3 smaller in every replication, for each of"
+        " the five measures; differs if all of them say the opposite for one",
     )
 
 
@@ -232,10 +246,16 @@ def _five(found: pd.DataFrame, dataset: str, method: str) -> pd.DataFrame:
     return found[chosen & found["measure"].isin(FIVE)]
 
 
+def _replications(ours: pd.DataFrame, dataset: str, method: str) -> str:
+    seeds = list(_five(ours, dataset, method)["seed"].unique())
+    text = f"all {len(seeds) - seeds.count(FULL_SIZE)} seeds"
+    return text + (" and at the source's size" if FULL_SIZE in seeds else "")
+
+
 def _count(answers: list[bool | None]) -> str:
     mixed = answers.count(None)
     text = f"{answers.count(True)} of {len(answers)} measures"
-    return text + (f", {mixed} with seeds that differ" if mixed else "")
+    return text + (f", {mixed} where replications differ" if mixed else "")
 
 
 def _all(answers: list[bool | None]) -> bool | None:

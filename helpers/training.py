@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -85,10 +86,17 @@ def activations(
 
     For networks whose activations do not fit into memory there is `layers.stream`.
     """
-    outputs = [model.get_layer(name).output for name in layers]
-    found = keras.Model(model.inputs, outputs).predict(x, batch_size=batch_size, verbose=0)
-    found = found if isinstance(found, list) else [found]
-    return {name: a.reshape(len(a), -1) for name, a in zip(layers, found, strict=True)}
+    outputs = {name: model.get_layer(name).output for name in layers}
+    part = keras.Model(model.inputs, outputs)
+    found = {
+        name: np.empty((len(x), math.prod(output.shape[1:])), np.float32)
+        for name, output in outputs.items()
+    }
+    for start in range(0, len(x), batch_size):
+        rows = slice(start, start + batch_size)
+        for name, a in part.predict_on_batch(x[rows]).items():
+            found[name][rows] = a.reshape(len(a), -1)
+    return found
 
 
 def _fit(

@@ -35,7 +35,7 @@ def toy(seed=0):
 
 def fit(**changes):
     x, y = toy()
-    settings = {"learning_rate": 0.1, "epochs": 4, "batch_size": 8} | changes
+    settings = {"learning_rate": 0.1, "epochs": 6, "batch_size": 8} | changes
     return training.train(models.mlp(WIDTHS), x, y, toy(1), **settings)
 
 
@@ -60,7 +60,7 @@ def test_the_network_starts_as_the_source_does():
 
 def test_training_learns(fitted):
     _, _, curve = fitted
-    assert list(curve["epoch"]) == [e for e in range(1, 5) for _ in range(2)]
+    assert list(curve["epoch"]) == [e for e in range(1, 7) for _ in range(2)]
     test = curve[curve["set"] == "test"]
     assert test["accuracy"].iloc[-1] > max(0.7, test["accuracy"].iloc[0])
     assert test["loss"].iloc[-1] < test["loss"].iloc[0]
@@ -69,7 +69,7 @@ def test_training_learns(fitted):
 def test_training_is_the_same_to_the_last_bit_and_leaves_the_model_alone(fitted):
     x, y = toy()
     model = models.mlp(WIDTHS)
-    settings = {"learning_rate": 0.1, "epochs": 4, "batch_size": 8}
+    settings = {"learning_rate": 0.1, "epochs": 6, "batch_size": 8}
     again, curve = training.train(model, x, y, toy(1), **settings)
     assert weights_equal(again, fitted[1]) and curve.equals(fitted[2])
     assert weights_equal(model, models.mlp(WIDTHS)) and not weights_equal(again, model)
@@ -79,7 +79,7 @@ def test_trained_weights_are_kept_by_data_and_settings(fitted, monkeypatch):
     folder, trained, curve = fitted
     calls = []
     monkeypatch.setattr(
-        training, "_fit", lambda *a, **settings: calls.append(settings) or np.zeros((8, 3))
+        training, "_fit", lambda *a, **settings: calls.append(settings) or np.zeros((12, 3))
     )
     found, same_curve = fit(cache=folder)
     assert not calls and weights_equal(found, trained)
@@ -98,7 +98,8 @@ def test_activations_are_those_of_the_layers():
     model = models.mlp(WIDTHS)
     x, _ = toy()
     kernel, bias = model.get_weights()[:2]
-    found = training.activations(model, x, ["layer1", "logits"])
+    found = training.activations(model, x, ["layer1", "logits"], batch_size=64)
+    assert found["layer1"].dtype == np.float32
     assert found["layer1"] == pytest.approx(np.maximum(x @ kernel + bias, 0), abs=1e-5)
     assert found["logits"].shape == (200, 3)
 
@@ -147,6 +148,7 @@ def test_trends_are_signed_towards_better():
     found = trends(made_up({"trained": -0.1, "untrained": 0.2}))
     assert found["trained"].to_numpy() == pytest.approx([0.1, 0.2, 0.3])
     assert found["untrained"].to_numpy() == pytest.approx([-0.2, -0.4, -0.6])
+    assert found["steps"].to_numpy() == pytest.approx([0.1, 0.2, 0.3])
     assert found["gap"].to_numpy() == pytest.approx([0.3, 0.6, 0.9])
     assert found["lead"].to_numpy() == pytest.approx([0.9, 1.8, 2.7])
 
@@ -156,12 +158,15 @@ def test_agreement_needs_every_seed():
     assert (clear["improves"], clear["worsens"], clear["worse"]) == (True, True, True)
     opposite = agreement(trends(made_up({"trained": 0.1, "untrained": -0.2}))).iloc[0]
     assert (opposite["improves"], opposite["worsens"], opposite["worse"]) == (False, False, False)
+    assert clear["each step"] is True and opposite["each step"] is False
     assert unanimous([1, 2, -1]) is None and unanimous([0.0, 1]) is None
+    assert unanimous([]) is None and unanimous([np.nan, 1]) is True
     grid = mlp_claims.agreement_grid(
         agreement(trends(made_up({"trained": -0.1, "untrained": -0.2})))
     )
     assert grid["d_s"].to_dict() == {
         ("improves", "mnist", "tsne"): "✓",
+        ("each step", "mnist", "tsne"): "✓",
         ("worsens", "mnist", "tsne"): "✗",
         ("worse", "mnist", "tsne"): "✗",
     }
@@ -172,7 +177,7 @@ def test_the_published_tables_are_complete_and_judge_themselves_true():
     assert len(published) == 160 and published.notna().all(axis=None)
     compared = compare(published, published)
     assert len(compared) == 160 and (compared["difference"] == 0).all()
-    judged = judge(published, compared, published)
+    judged = judge(published, published, published)
     tables = judged[judged["claim"].str.contains("table of 40")]
     assert len(tables) == 4 and (tables["verdict"] == "holds").all()
     assert tables["ours"].str.startswith("40 of the 40").all()
@@ -182,9 +187,29 @@ def test_numbers_too_far_away_differ_and_missing_ones_cannot_be_judged():
     published = published_table(data.published("ruman-2021"))
     ours = published[published["dataset"] == "mnist"].copy()
     ours.loc[ours["method"] == "umap", "value"] += 0.021
-    judged = judge(ours, compare(ours, published), published)
+    judged = judge(ours, ours, published)
     verdict = judged.set_index("claim")["verdict"]
     assert verdict["MNIST, t-SNE: the table of 40 numbers"] == "holds"
     assert verdict["MNIST, UMAP: the table of 40 numbers"] == "differs"
     assert verdict["Fashion-MNIST, UMAP: the table of 40 numbers"] == "cannot be judged"
     assert not judged["claim"].str.contains("weaker").any()
+
+
+def test_a_trend_must_hold_at_the_sources_size_too():
+    published = published_table(data.published("ruman-2021"))
+    seeds = published[published["dataset"] == "mnist"]
+    large = seeds.copy()
+    trained = (large["condition"] == "trained") & (large["measure"] == "d_s")
+    large.loc[trained, "value"] += 0.1 * large["depth"]
+    claim = "MNIST, t-SNE: the trained network's structure improves with depth"
+    for full_size, verdict in ((seeds, "holds"), (large, "cannot be judged")):
+        judged = judge(seeds, full_size, published).set_index("claim")
+        assert judged.loc[claim, "verdict"] == verdict
+        assert "at the source's size" in judged.loc[claim, "rule"]
+    judged = judge(large, large, published).set_index("claim")
+    assert judged.loc[claim, "verdict"] == "differs"
+    ends = seeds[seeds["layer"].isin(["input", "layer3"]) & (seeds["method"] == "tsne")]
+    judged = judge(seeds, ends, published).set_index("claim")
+    assert judged.loc[claim, "verdict"] == "holds"
+    umap = judged.loc[claim.replace("t-SNE", "UMAP"), "rule"]
+    assert "at the source's size" not in umap
