@@ -66,8 +66,9 @@ def trends(table: pd.DataFrame) -> pd.DataFrame:
         Columns dataset, method, measure, seed, and, all signed so that more is
         better: trained and untrained (least-squares slope over the layers, per
         layer), steps (the trained network's smallest gain from one layer to the
-        next, NaN if layers are missing), gap (the smallest lead of the trained network over the untrained
-        one among the hidden layers) and lead (that of the last layer).
+        next, NaN if layers are missing), gap (the smallest lead of the trained
+        network over the untrained one among the hidden layers) and lead (that of
+        the last layer).
     """
     rows = []
     keys = ["dataset", "method", "measure", "seed"]
