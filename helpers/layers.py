@@ -115,6 +115,8 @@ def stream(
     names = select(model, layers)
     if not names:
         raise ValueError(f"no layers of {model.name!r} chosen")
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size={batch_size!r}: choose at least 1")
     run = taps.tap(model, names, reduce)
     batches, count = _batches(model, images, batch_size or _affordable(run), preprocess)
     reuse_freed_memory()
@@ -247,7 +249,7 @@ def _applied(function: Measure, x: np.ndarray, what: str, images: Sequence) -> n
 
 def _batches(
     model: keras.Model, images: Any, batch_size: int, preprocess: Callable | None
-) -> tuple[Iterable[tuple], int]:
+) -> tuple[Iterator[tuple], int]:
     """Return batches, each a tuple of arrays in the order of the model's inputs, and the count."""
     if hasattr(images, "tensors"):
         preprocess = preprocess or getattr(getattr(model, "source", None), "preprocess", None)
@@ -255,26 +257,41 @@ def _batches(
             raise ValueError(
                 f"{model.name!r} does not say how its images are preprocessed: pass preprocess="
             )
-        return ((batch,) for batch in images.tensors(preprocess, batch_size)), len(images)
+        if not len(images):
+            raise ValueError("the image set is empty")
+        tensors = images.tensors(preprocess, batch_size)
+        return (_fitting(model, (batch,)) for batch in tensors), len(images)
     if preprocess is not None:
         raise ValueError("preprocess is for image sets: arrays are taken as preprocessed")
-    names = taps.inputs(model)
     if isinstance(images, Mapping):
-        for name in names:
+        for name in taps.inputs(model):
             if name not in images:
                 raise ValueError(f"no images for input {name!r} of {model.name!r}")
-        images = [images[name] for name in names]
-    arrays = list(images) if isinstance(images, list | tuple) else [images]
-    arrays = [np.asarray(array) for array in arrays]
+        images = tuple(images[name] for name in taps.inputs(model))
+    arrays = images if isinstance(images, tuple) else (images,)
+    arrays = _fitting(model, tuple(np.asarray(array) for array in arrays))
     count = len(arrays[0])
-    fits = len(arrays) == len(names) and all(
-        len(array) == count > 0 and tf.TensorShape(x.shape).is_compatible_with(array.shape)
-        for array, x in zip(arrays, model.inputs, strict=True)
-    )
-    if not fits:
-        raise ValueError(
-            f"images of shape {[array.shape for array in arrays]} do not fit the inputs of "
-            f"{model.name!r}, {[tuple(x.shape) for x in model.inputs]}"
-        )
     slices = (slice(start, start + batch_size) for start in range(0, count, batch_size))
-    return (tuple(array[chosen] for array in arrays) for chosen in slices), count
+    kinds = [x.dtype for x in model.inputs]
+    cut = (
+        tuple(a[part].astype(kind, copy=False) for a, kind in zip(arrays, kinds, strict=True))
+        for part in slices
+    )
+    return cut, count
+
+
+def _fitting(model: keras.Model, arrays: tuple) -> tuple:
+    """Return the arrays if there is one for each of the model's inputs, of its shape."""
+    if (
+        len(arrays) == len(model.inputs)
+        and all(
+            tf.TensorShape(x.shape).is_compatible_with(array.shape)
+            for array, x in zip(arrays, model.inputs, strict=True)
+        )
+        and len({len(array) for array in arrays} | {0}) == 2
+    ):
+        return arrays
+    raise ValueError(
+        f"images of shape {[tuple(array.shape) for array in arrays]} do not fit the inputs of "
+        f"{model.name!r}, {[tuple(x.shape) for x in model.inputs]}"
+    )

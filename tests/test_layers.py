@@ -240,6 +240,21 @@ def test_images_that_do_not_fit_are_named(branched, images):
     for wrong in (images[:, :5], images[0], (images, images), images[:0]):
         with pytest.raises(ValueError, match=r"do not fit the inputs of 'net'"):
             collected(branched, wrong)
+    with pytest.raises(ValueError, match=r"shape \[\(3, 6, 6, 1\)\] do not fit"):
+        collected(branched, Photos(images), batch_size=3, preprocess=lambda x: x[..., :1])
+    with pytest.raises(ValueError, match="empty"):
+        collected(branched, Photos(images[:0]), preprocess=lambda x: x)
+    with pytest.raises(ValueError, match="batch_size=0"):
+        collected(branched, images, batch_size=0)
+    with pytest.raises(ValueError, match="no layers of 'net' chosen"):
+        collected(branched, images, [])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.uint8])
+def test_images_of_other_dtypes_are_converted(branched, images, dtype):
+    given = (images * 9).astype(dtype)
+    expected = collected(branched, given.astype(np.float32))["mixed"]
+    np.testing.assert_array_equal(collected(branched, given)["mixed"], expected)
 
 
 # Other kinds of models
