@@ -100,7 +100,10 @@ def _kurtosis(vectors: Array, weights: Array) -> Array:
     """Return the excess kurtosis (resamples, channels) of (images, places, channels)."""
     scale = vectors.std(axis=(0, 1))
     centred = (vectors - vectors.mean(axis=(0, 1))) / np.where(scale > 0, scale, 1)
-    moments = [weights @ (centred**power).mean(axis=1) for power in (1, 2, 3, 4)]
+    power, moments = np.ones_like(centred), []
+    for _ in range(4):
+        power *= centred
+        moments.append(weights @ power.mean(axis=1))
     first, second, third, fourth = np.array(moments) / weights.sum(axis=1)[:, None]
     variance = second - first**2
     central = fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4

@@ -21,6 +21,8 @@ def clustered_matrices(
 ) -> Figure:
     """Draw (images, images) correlation matrices, a row of panels for each order of the images.
 
+    Neighbours in the order are averaged where there are more than 100 images.
+
     Args:
         matrices: layer -> (images, images).
         orders: what the order is called -> (images,) indices.
@@ -31,10 +33,9 @@ def clustered_matrices(
     fig, axes = plt.subplots(len(orders), len(matrices), figsize=size, squeeze=False)
     for row, (name, order) in zip(axes, orders.items(), strict=True):
         for axis, (layer, matrix) in zip(row, matrices.items(), strict=True):
-            low, high = np.nanpercentile(matrix[np.triu_indices(len(matrix), 1)], [2, 98])
-            image = axis.imshow(
-                matrix[np.ix_(order, order)], cmap="cividis", vmin=low, vmax=high, aspect="auto"
-            )
+            low, high = _limits(matrix)
+            drawn = _coarse(matrix[np.ix_(order, order)], 100)
+            image = axis.imshow(drawn, cmap="cividis", vmin=low, vmax=high, aspect="auto")
             fig.colorbar(image, ax=axis, location="bottom", shrink=0.8, pad=0.02).ax.tick_params(
                 labelsize=7
             )
@@ -53,6 +54,8 @@ def matrix_with_images(
 ) -> Figure:
     """Draw one clustered matrix with thumbnails of evenly spaced images along both axes.
 
+    Neighbours in the order are averaged where there are more than 170 images.
+
     Args:
         matrix: (images, images) correlations.
         order: (images,) indices.
@@ -61,10 +64,17 @@ def matrix_with_images(
         shown: how many thumbnails an axis.
     """
     fig, axis = plt.subplots(figsize=(7.4, 6.6))
-    low, high = np.nanpercentile(matrix[np.triu_indices(len(matrix), 1)], [1, 99])
-    drawn = axis.imshow(matrix[np.ix_(order, order)], cmap="cividis", vmin=low, vmax=high)
+    low, high = _limits(matrix)
+    side = len(order)
+    drawn = axis.imshow(
+        _coarse(matrix[np.ix_(order, order)], 170),
+        cmap="cividis",
+        vmin=low,
+        vmax=high,
+        extent=(-0.5, side - 0.5, side - 0.5, -0.5),
+    )
     fig.colorbar(drawn, ax=axis, label="correlation r", shrink=0.7)
-    step = len(order) / shown
+    step = side / shown
     for place in (np.arange(shown) + 0.5) * step:
         picture = images.thumbnail(order[int(place)], 64)
         for at in ((place, -0.5 * step), (-0.5 * step, place)):
@@ -108,6 +118,24 @@ def layer_matrices(
             _write(axis, matrix, sum(limits) / 2)
     fig.colorbar(drawn, ax=axes, label="similarity of layers", shrink=0.6)
     return fig
+
+
+def _coarse(matrix: np.ndarray, most: int) -> np.ndarray:
+    """Average a matrix over square blocks, so that at most `most` rows are left.
+
+    More cells than pixels would show noise. Images' correlations with themselves are left out.
+    """
+    width = -(-len(matrix) // most)
+    if width == 1:
+        return matrix
+    side = width * -(-len(matrix) // width)
+    padded = np.full((side, side), np.nan)
+    padded[: len(matrix), : len(matrix)] = np.where(np.eye(len(matrix)), np.nan, matrix)
+    return np.nanmean(padded.reshape(side // width, width, -1, width), axis=(1, 3))
+
+
+def _limits(matrix: np.ndarray) -> np.ndarray:
+    return np.nanpercentile(matrix[np.triu_indices(len(matrix), 1)], [2, 98])
 
 
 def _write(axis: Axes, matrix: np.ndarray, middle: float) -> None:

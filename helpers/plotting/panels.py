@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
@@ -89,6 +90,8 @@ def interval_panels(
 def layer_scatter(panels: Mapping[str, pd.DataFrame], x: str, y: str) -> Figure:
     """Scatter one statistic of the layers against another, a panel for each table.
 
+    Layers are written short: a1 is activation_1, m1 is mixed1.
+
     Args:
         panels: title -> table with columns layer, depth, x, y, and optionally the ends of
             their intervals, x_low, x_high, y_low, y_high.
@@ -103,9 +106,8 @@ def layer_scatter(panels: Mapping[str, pd.DataFrame], x: str, y: str) -> Figure:
             axis.vlines(table["x"], table["y_low"], table["y_high"], "0.6", linewidth=1)
         points = axis.scatter(table["x"], table["y"], c=table["depth"], cmap="cividis", zorder=3)
         for row in table.itertuples():
-            text = row.layer.replace("activation", "act")
             place = {"xytext": (5, 3), "textcoords": "offset points"}
-            axis.annotate(text, (row.x, row.y), size=8, **place)
+            axis.annotate(_short(row.layer), (row.x, row.y), size=9, **place)
         axis.set(title=title, xlabel=x)
     axes.flat[0].set_ylabel(y)
     fig.colorbar(points, ax=axes, label="depth (layer index)")
@@ -136,6 +138,12 @@ def unit_and_direction_histograms(
     axes.flat[0].set_ylabel("share of values per bin")
     axes.flat[0].legend(fontsize=9)
     return fig
+
+
+def _short(layer: str) -> str:
+    """Shorten "activation_3" to "a3" and "mixed3" to "m3", so that names do not overlap."""
+    found = re.fullmatch(r"(activation|mixed)_?(\d*)", layer)
+    return f"{found[1][0]}{found[2] or 0}" if found else layer
 
 
 def _interval_curve(axis: Axes, rows: pd.DataFrame, name: str, k: int) -> None:
