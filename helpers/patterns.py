@@ -52,6 +52,7 @@ def correlation(x: ArrayLike, block: int = BLOCK, layer: str = "") -> Array:
         ValueError: fewer than 3 images, or NaN or infinite activations.
     """
     x = np.asarray(x)
+    _require(len(x) if x.ndim else 0, x.size, layer)
     x = x.reshape(len(x), -1)
     shift = x.mean(axis=1, dtype=np.result_type(x, np.float32))
 
@@ -174,8 +175,7 @@ def _similarity(
     matters; the sums that come with the products take care of what is left of it.
     """
     images, where = len(shift), f" of layer {layer!r}" if layer else ""
-    if images < 3:
-        raise ValueError(f"correlations{where} need at least 3 images, got {images}")
+    _require(images, units, layer)
     total = products(read, images, units, block)
     inner, sums, shift = total[:-1, :-1], total[:-1, -1], shift.astype(float)
     crossed = np.outer(shift, sums)
@@ -195,6 +195,15 @@ def _similarity(
             stacklevel=3,
         )
     return Similarity(to_correlation(matrix), gram)
+
+
+def _require(images: int, units: int, layer: str) -> None:
+    where = f" of layer {layer!r}" if layer else ""
+    if images < 3 or units == 0:
+        raise ValueError(
+            f"correlations{where} need at least 3 images with activations, got {images:d} images"
+            + (" without any" if units == 0 else "")
+        )
 
 
 def _constant(x: np.ndarray) -> NDArray[np.bool_]:

@@ -87,8 +87,13 @@ def test_a_constant_pattern_is_nan_and_named(value):
 
 
 def test_too_few_images_and_values_that_are_no_numbers_are_errors():
-    with pytest.raises(ValueError, match="layer 'mixed3' need at least 3 images, got 2"):
+    with pytest.raises(ValueError, match="layer 'mixed3' need at least 3 images.*got 2"):
         similarity.correlation(activations(0, images=2), layer="mixed3")
+    with pytest.raises(ValueError, match="layer 'a' need at least 3 images.*got 2"):
+        similarity.matrices(batches({"a": activations(0, images=2)}, 1), images=2)
+    for empty in (np.empty((0, 5)), np.empty((5, 0)), np.float64(1)):
+        with pytest.raises(ValueError, match="at least 3 images with activations"):
+            similarity.correlation(empty)
     for bad in (np.nan, np.inf, 1e25):
         x = activations(0)
         x[5, 7] = bad
