@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from helpers.categories import rank_within
 
@@ -92,7 +93,9 @@ def _predict(x: NDArray, labels: NDArray, new: NDArray, strength: float) -> NDAr
         # same classifier, found in fewer dimensions.
         basis, coordinates = np.linalg.qr(x.T)
         x, new = coordinates.T, new @ basis
-    with warnings.catch_warnings():
+    # Products of this size gain little from more threads, which on a busy machine wait
+    # for each other many times as long.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # Stopped at max_iter, weakly regularised fits classify as well as converged ones.
         warnings.simplefilter("ignore", ConvergenceWarning)
         classifier = LogisticRegression(C=strength, max_iter=100, tol=1e-3).fit(x, labels)

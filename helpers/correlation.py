@@ -89,13 +89,13 @@ def rise(
         95 % bootstrap interval over categories. NaN where all accuracies are equal.
     """
     values, accuracy = np.asarray(values, float), np.asarray(accuracy, float)
-    depth = np.arange(values.shape[1])
     if np.ptp(accuracy) == 0:
         return np.nan, np.nan, np.nan
+    earlier, later = np.triu_indices(values.shape[1], k=1)
 
     def tau(chosen: NDArray) -> float:
         r = _pearson(values[chosen].T, accuracy[chosen][None])
-        return stats.kendalltau(depth, r, nan_policy="omit").statistic
+        return np.sign(r[later] - r[earlier]).mean()
 
     everything = np.arange(len(accuracy))
     return (float(tau(everything)), *bootstrap(tau, len(accuracy), repeats, seed=seed))

@@ -158,9 +158,11 @@ def _curve(axis: Axes, rows: pd.DataFrame, value: str, name: str, k: int) -> Non
 
 
 def _published(axis: Axes, published: Mapping[str, float] | None, layers: int, name: str) -> None:
-    if published:
+    if published is not None:
         places = np.linspace(0, layers - 1, len(published))
-        axis.plot(places, list(published.values()), "x--", color="0.35", linewidth=1, label=name)
+        axis.plot(
+            places, list(dict(published).values()), "x--", color="0.35", linewidth=1, label=name
+        )
 
 
 def _finish(axis: Axes, layers: pd.DataFrame, network: str) -> None:
