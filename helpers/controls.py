@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import keras
 import pandas as pd
+from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from helpers import categories, twins
+from helpers import categories, correlation, twins
 from helpers.image_set import ImageSet
 
 
@@ -45,6 +46,35 @@ def psi_of_twins(
             table.assign(network=model.source.title, condition=condition, seed=seed)
         )  # fmt: skip
     return pd.concat(parts, ignore_index=True)
+
+
+def summary(table: pd.DataFrame, shares: Mapping[str, ArrayLike]) -> pd.DataFrame:
+    """Sum up each twin: its trend with depth, its correlation with accuracy, its dead units.
+
+    Args:
+        table: from `psi_of_twins`, one network or several.
+        shares: network -> (categories,) accuracy of the intact network.
+
+    Returns:
+        Columns tau (Kendall, layer index and PSI of all categories), r (PSI of the
+        deepest layer and accuracy), dead (share of the units of all layers), indexed
+        by network, condition, seed.
+    """
+
+    def numbers(rows: pd.DataFrame) -> pd.Series:
+        deepest = rows[rows["depth"] == rows["depth"].max()]
+        accuracy = shares[rows["network"].iloc[0]]
+        units = rows.drop_duplicates("layer")[["dead", "units"]].sum()
+        return pd.Series(
+            {
+                "tau": correlation.depth_trend(categories.wide(rows), repeats=2)[0],
+                "r": correlation.correlation(deepest["value"], accuracy, repeats=2)["r"],
+                "dead": units["dead"] / units["units"],
+            }
+        )
+
+    keys = ["network", "condition", "seed"]
+    return table.groupby(keys, sort=False)[list(table.columns)].apply(numbers)
 
 
 def _conditions(seeds: Iterable[int], bias_seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
