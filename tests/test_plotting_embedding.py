@@ -1,3 +1,5 @@
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -109,3 +111,13 @@ def test_condition_curves_draw_means_ranges_and_the_published_values():
 def test_class_examples_have_a_column_for_each_class():
     fig = plotting.class_examples([data.digits_split()], each=3)
     assert len(fig.axes[0].get_xticks()) == 10
+
+
+def test_a_light_picture_is_smaller_and_its_figure_closed(panels):
+    points, labels = panels
+    fig = plotting.embedding_grid(points, labels, ["a", "b", "c"])
+    full = io.BytesIO()
+    fig.savefig(full, dpi=72, bbox_inches="tight")
+    picture = plotting.light_picture(fig)
+    assert picture.data.startswith(b"\x89PNG") and len(picture.data) < len(full.getvalue())
+    assert not plt.fignum_exists(fig.number)

@@ -13,6 +13,7 @@ from helpers.plotting.embedding import (
     embedded_image,
     embedding_explorer,
     embedding_grid,
+    light_picture,
 )
 from helpers.plotting.layer_measures import condition_curves
 from helpers.plotting.matrices import clustered_matrices, layer_matrices, matrix_with_images
@@ -41,6 +42,7 @@ __all__ = [
     "layer_matrices",
     "layer_panels",
     "layer_scatter",
+    "light_picture",
     "lorenz",
     "matrix_with_images",
     "psi_distributions",

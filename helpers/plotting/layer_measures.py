@@ -62,7 +62,8 @@ def condition_curves(
         handles.append(
             Line2D([], [], color="0.3", linestyle="", marker="x", label="ours at the source's size")
         )
-    fig.legend(handles=handles, loc="outside upper center", ncols=len(handles), fontsize=9)
+    columns = min(len(handles), max(1, len(measures) - 1))
+    fig.legend(handles=handles, loc="outside upper center", ncols=columns, fontsize=9)
     return fig
 
 
