@@ -56,7 +56,7 @@ def psi_distributions(
         _finish(axis, layers, network)
     panels[0].set_ylabel("PSI (0 dense … 1 sparse)")
     panels[0].set_ylim(bottom=0)
-    panels[0].legend(fontsize=9, loc="upper left")
+    _legend(panels)
     return fig
 
 
@@ -97,9 +97,7 @@ def layer_panels(
         _published(axis, published, len(layers), "AlexNet, published")
         _finish(axis, layers, network)
     panels[0].set_ylabel(label)
-    handles = panels[0].get_legend_handles_labels()[0]
-    if handles:
-        panels[0].legend(fontsize=9, loc="best")
+    _legend(panels)
     return fig
 
 
@@ -124,11 +122,11 @@ def accuracy_scatter(
             x, y = rows["value"].to_numpy(), accuracy[network]
             axis.scatter(x, y, s=16, color=COLOURS[0], alpha=0.7, linewidth=0)
             order = np.argsort(x)
-            for i in [*order[:names], *order[-names:]]:
-                axis.annotate(
-                    rows["category"].iloc[i], (x[i], y[i]), xytext=(3, 3), fontsize=8,
-                    textcoords="offset points", ha="right" if i in order[-names:] else "left",
-                )  # fmt: skip
+            for k, i in enumerate([*order[:names], *order[-names:]]):
+                place = {"xytext": (3, 3 + 9 * (k % names)), "textcoords": "offset points"}
+                side = "right" if i in order[-names:] else "left"
+                name = rows["category"].iloc[i]
+                axis.annotate(name, (x[i], y[i]), fontsize=8, ha=side, **place)
             if np.ptp(x) and np.ptp(y):
                 slope, intercept = np.polyfit(x, y, 1)
                 ends = np.array([x.min(), x.max()])
@@ -163,6 +161,13 @@ def _published(axis: Axes, published: Mapping[str, float] | None, layers: int, n
         axis.plot(
             places, list(dict(published).values()), "x--", color="0.35", linewidth=1, label=name
         )
+
+
+def _legend(panels: Sequence[Axes]) -> None:
+    """Put one legend for all panels to the right of them, where it covers nothing."""
+    handles, labels = panels[0].get_legend_handles_labels()
+    if handles:
+        panels[-1].legend(handles, labels, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _finish(axis: Axes, layers: pd.DataFrame, network: str) -> None:
