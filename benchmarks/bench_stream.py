@@ -1,7 +1,7 @@
 """What it costs to see the layers: streaming and measuring beside the bare forward pass.
 
-Run: python benchmarks/bench_stream.py [images]. All figures are ratios of wall times
-taken side by side, but for the peak memory, which is that of a fresh process.
+Run: python -m benchmarks.bench_stream [images]. All figures are ratios of times taken
+side by side, but for the peak memory, which is that of a fresh process.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from common import peak_rss_of, ratio, report
 
+from benchmarks.common import peak_rss_of, ratios, report
 from helpers import data, layers, models, profile, sparsity
 
 LAYERS = list(models.RUPPRECHT_LAYERS)
@@ -35,8 +35,7 @@ def everything(count: int) -> None:
 
 def main(count: int = 128) -> None:
     model, images = inputs(count)
-    [first] = [next(layers.stream(model, images, LAYERS, progress=False))]
-    batch_size = first.index.stop
+    batch_size = next(layers.stream(model, images, LAYERS, progress=False)).index.stop
     options = {"batch_size": batch_size, "progress": False}
     print(f"{len(images)} images, {len(LAYERS)} layers, batches of {batch_size}")
 
@@ -51,11 +50,15 @@ def main(count: int = 128) -> None:
     def measured():
         layers.measure(model, images, LAYERS, measures=MEASURES, **options)
 
-    report("17 layers streamed / bare pass", ratio(streamed, bare, 3), 1.12)
-    report("17 layers, Gini and active fraction / bare pass", ratio(measured, bare, 3), 1.25)
-    code = f"import sys; sys.path.insert(0, {sys.path[0]!r})\n"
-    code += f"import bench_stream; bench_stream.everything({count})"
-    report("peak resident memory of the same", peak_rss_of(code), 1500, "MB")
+    for name, subject, target in (
+        ("17 layers streamed / bare pass", streamed, 1.12),
+        ("17 layers, Gini and active fraction / bare pass", measured, 1.25),
+    ):
+        wall, processor = ratios(subject, bare, 3)
+        report(name, wall, target)
+        report("  the same in processor time", processor, target)
+    code = f"from benchmarks import bench_stream; bench_stream.everything({count})"
+    report("peak resident memory of the latter", peak_rss_of(code), 1500, "MB")
 
 
 if __name__ == "__main__":
