@@ -1,48 +1,53 @@
-"""Category responses of every layer of interest against the bare forward pass of the images."""
+"""Category responses of every layer of interest against the bare forward pass of the images.
+
+Run: python benchmarks/bench_psi.py. Random weights and pixels: neither matters for the time.
+"""
+
+from __future__ import annotations
 
 import sys
 from functools import partial
 
 import numpy as np
+from common import ratio, report
 
-from benchmarks import common
-from helpers import categories, layers, models, profile
+from helpers import categories, layers, models, squeezenet
 from helpers.image_set import ImageSet
+from helpers.source import Source
 
 TARGET = 1.15
-INCEPTION_LAYERS = ("activation", "activation_[1-4]", "mixed*")
+INCEPTION_LAYERS = ["activation", "activation_[1-4]", "mixed?", "mixed10"]
 
 
-def noise(n, side, categories_of=8):
-    """Photos' worth of random pixels: what is timed does not depend on what they show."""
-    pixels = np.random.default_rng(0).integers(0, 256, (n, side, side, 3), dtype=np.uint8)
-    names = np.arange(n).astype(str)
-    return ImageSet(
-        "noise", "noise", "none", names, (np.arange(n) % categories_of).astype(str), pixels=pixels
-    )
+def noise(count: int) -> ImageSet:
+    """Return images of Caltech-101's size, in 8 categories."""
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 200, 300, 3), dtype=np.uint8)
+    names = np.arange(count).astype(str)
+    category = (np.arange(count) % 8).astype(str)
+    return ImageSet("noise", "noise", "none", names, category, pixels=pixels)
 
 
-def bare(model, images):
-    for _ in layers.stream(model, images, [model.layers[-1].name], progress=False):
+def bare(model, images: ImageSet) -> None:
+    """Run a network to its output and keep nothing."""
+    for _ in layers.stream(model, images, model.layers[-1].name, progress=False):
         pass
 
 
-def main():
-    weights = (profile.downloads() / "squeezenet-1.1").exists()
-    squeezenet = models.squeezenet if weights else models.squeezenet_untrained
+def main() -> int:
+    small = squeezenet.architecture()
+    small.source = Source("SqueezeNet 1.1", "random", "", squeezenet.preprocess)
     cases = [
-        (squeezenet(), models.SQUEEZENET_LAYERS, "fire9", 256),
+        (small, models.SQUEEZENET_LAYERS, "fire9", 192),
         (models.inception_v3_2015_untrained(), INCEPTION_LAYERS, "avg_pool", 96),
     ]
     met = []
-    for model, patterns, penultimate, n in cases:
-        images = noise(n, 256)
+    for model, patterns, penultimate, count in cases:
+        images = noise(count)
         responses = partial(
             categories.respond, model, images, patterns, penultimate, progress=False
         )
-        value = common.ratio(responses, partial(bare, model, images))
-        name = f"category responses / bare pass, {model.name}, {n} images"
-        met.append(common.report(name, value, TARGET))
+        value = ratio(responses, partial(bare, model, images), repeats=5)
+        met.append(report(f"category responses of {model.name} / bare pass", value, TARGET))
     return 0 if all(met) else 1
 
 

@@ -104,6 +104,7 @@ def about_twins(network: str, summary: pd.DataFrame, null: float) -> list[dict[s
         null: |r| that 95 % of permuted categories stay below.
     """
     bars = {"tau": ("the rise with depth", 0.0), "r": ("the correlation with accuracy", null)}
+    summary = summary.sort_index()
     judged = []
     for condition in ("weights permuted", "no ReLU"):
         for column, (what, bar) in bars.items():
