@@ -21,7 +21,7 @@ def clustered_matrices(
 ) -> Figure:
     """Draw (images, images) correlation matrices, a row of panels for each order of the images.
 
-    Neighbours in the order are averaged where there are more than 100 images.
+    Neighbours in the order are averaged where there are more than 72 images.
 
     Args:
         matrices: layer -> (images, images).
@@ -34,8 +34,9 @@ def clustered_matrices(
     for row, (name, order) in zip(axes, orders.items(), strict=True):
         for axis, (layer, matrix) in zip(row, matrices.items(), strict=True):
             low, high = _limits(matrix)
-            drawn = _coarse(matrix[np.ix_(order, order)], 100)
-            image = axis.imshow(drawn, cmap="cividis", vmin=low, vmax=high, aspect="auto")
+            drawn = _coarse(matrix[np.ix_(order, order)], 72)
+            style = {"cmap": "cividis", "interpolation": "nearest", "aspect": "auto"}
+            image = axis.imshow(drawn, vmin=low, vmax=high, **style)
             fig.colorbar(image, ax=axis, location="bottom", shrink=0.8, pad=0.02).ax.tick_params(
                 labelsize=7
             )
@@ -54,7 +55,7 @@ def matrix_with_images(
 ) -> Figure:
     """Draw one clustered matrix with thumbnails of evenly spaced images along both axes.
 
-    Neighbours in the order are averaged where there are more than 170 images.
+    Neighbours in the order are averaged where there are more than 125 images.
 
     Args:
         matrix: (images, images) correlations.
@@ -67,8 +68,9 @@ def matrix_with_images(
     low, high = _limits(matrix)
     side = len(order)
     drawn = axis.imshow(
-        _coarse(matrix[np.ix_(order, order)], 170),
+        _coarse(matrix[np.ix_(order, order)], 125),
         cmap="cividis",
+        interpolation="nearest",
         vmin=low,
         vmax=high,
         extent=(-0.5, side - 0.5, side - 0.5, -0.5),
