@@ -21,6 +21,9 @@ Measure = Callable[..., np.ndarray]
 
 BATCH_BYTES = 256 * 10**6
 LARGEST_BATCH = 32
+# What a convolutional network holds while it runs, in bytes per byte of its input. A rough
+# figure: passes of 32 images took Inception-v3 beyond 2 GB, though one layer was handed out.
+WORKING_MEMORY = 24
 UNKNOWN_SIZE_BATCH = 8
 
 
@@ -99,7 +102,7 @@ def stream(
             order of the inputs or a dict by input name.
         layers: names or patterns as in `select`; None for all layers.
         batch_size: images per batch; None for as many (at most 32) as keep the chosen
-            activations of a batch within 256 MB.
+            activations of a batch, and what the network itself needs, within 256 MB each.
         preprocess: for an image set: image tensor (h, w, c) -> input tensor; by default
             the model's own, `model.source.preprocess`.
         reduce: TensorFlow operations that every layer's output passes before it leaves
@@ -118,7 +121,7 @@ def stream(
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r}: choose at least 1")
     run = taps.tap(model, names, reduce)
-    batches, count = _batches(model, images, batch_size or _affordable(run), preprocess)
+    batches, count = _batches(model, images, batch_size or _affordable(model, run), preprocess)
     reuse_freed_memory()
     start = 0
     with tqdm(total=count, desc=model.name, unit="image", disable=not progress, leave=False) as bar:
@@ -226,12 +229,14 @@ def accumulate(
     return made
 
 
-def _affordable(run: Any) -> int:
+def _affordable(model: keras.Model, run: Any) -> int:
     """Return how many images a batch may have if `batch_size` leaves it open."""
-    sizes = [output.shape[1:].num_elements() for output in run.structured_outputs]
-    if None in sizes:
+    outputs = [output.shape[1:].num_elements() for output in run.structured_outputs]
+    taken = [tf.TensorShape(x.shape[1:]).num_elements() for x in model.inputs]
+    if None in outputs + taken:
         return UNKNOWN_SIZE_BATCH
-    per_image = sum(sizes) * np.dtype(np.float32).itemsize
+    size = np.dtype(np.float32).itemsize
+    per_image = size * max(sum(outputs), WORKING_MEMORY * sum(taken))
     return max(1, min(LARGEST_BATCH, BATCH_BYTES // per_image))
 
 

@@ -121,11 +121,16 @@ def test_open_batch_size_bounds_the_memory_of_a_batch(branched, images, monkeypa
         return [batch.index.stop - batch.index.start for batch in batches]
 
     monkeypatch.setattr(layers, "LARGEST_BATCH", 5)
+    monkeypatch.setattr(layers, "WORKING_MEMORY", 0)
     assert sizes(branched, images, "stem") == [5, 2]
     monkeypatch.setattr(layers, "BATCH_BYTES", 3 * 6 * 6 * 3 * 4 + 1)
     assert sizes(branched, images, "stem") == [3, 3, 1]
     monkeypatch.setattr(layers, "BATCH_BYTES", 1)
     assert sizes(branched, images, "stem") == [1] * 7
+    per_image = int(np.prod(branched.input_shape[1:])) * 4
+    monkeypatch.setattr(layers, "WORKING_MEMORY", 100)
+    monkeypatch.setattr(layers, "BATCH_BYTES", 2 * 100 * per_image)
+    assert sizes(branched, images, "stem") == [2, 2, 2, 1]
     image = keras.Input((None, None, 2))
     any_size = keras.Model(image, kl.Conv2D(1, 3)(image))
     monkeypatch.setattr(layers, "UNKNOWN_SIZE_BATCH", 4)
