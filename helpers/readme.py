@@ -14,6 +14,17 @@ from helpers import profile, verdicts
 from helpers.runner import MEASURED, find
 
 README = profile.ROOT / "README.md"
+# Figure → caption, in the order shown.
+GALLERY = {
+    "00_one_network": "Inception-v3 from the input to the output, through six measures at once",
+    "01_gini_by_layer": "How unequally each layer spreads its activation over its units, for 40 "
+    "photos, and the three published numbers",
+    "02_decorrelation_and_activity": "Images drift apart with depth, and fewer units take part; "
+    "diamonds are the published values",
+    "03_layers": "Which layers find the same images alike: three measures, and random weights",
+    "04_psi_by_layer": "How sparsely two networks code 101 categories, above what noise would give",
+    "05_mnist_tsne": "What each layer of an MLP makes of MNIST, before and after training",
+}
 HEADER = "| notebook | claims: hold | differ | cannot be judged | time | peak memory |"
 
 
@@ -40,20 +51,21 @@ def scorecard() -> str:
         cells = [f"[{path.stem[:2]} {title}](notebooks/{path.name})"]
         judged = path.name[:2] in counts.index
         cells += [str(counts.loc[path.name[:2], v]) if judged else "" for v in verdicts.VERDICTS]
-        cells += re.findall(r"(\d+ (?:s|min)), (\d\.\d GB)", measured)[0] if measured else ("", "")
+        taken = re.search(r"(\d+ (?:s|min)), (\d\.\d GB)", measured)
+        cells += taken.groups() if taken else ("not measured", "")
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
 def gallery() -> str:
-    """Return the figures that notebooks name in their metadata, each with a link and a caption."""
+    """Return the figures of GALLERY that are there, each with its caption and its notebook."""
+    notebooks = {path.name[:2]: path for path in find()}
     shown = []
-    for path in find():
-        for name, caption in nbformat.read(path, as_version=4).metadata.get("gallery", {}).items():
-            shown.append(
-                f"**[{path.stem[:2]}](notebooks/{path.name})** {caption}\n\n"
-                f"![{caption}](figures/{name}.png)"
-            )
+    for name, caption in GALLERY.items():
+        path = notebooks.get(name[:2])
+        if path and (profile.ROOT / "figures" / f"{name}.png").exists():
+            text = f"[{name[:2]}](notebooks/{path.name}) {caption}."
+            shown.append(f"![{caption}](figures/{name}.png)\n\n*{text}*")
     return "\n\n".join(shown)
 
 
