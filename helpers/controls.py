@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Mapping
 
 import keras
@@ -39,6 +40,7 @@ def psi_of_twins(
     patterns, conditions = list(patterns), list(_conditions(seeds, bias_seeds))
     parts = []
     for condition, seed in tqdm(conditions, desc=f"twins of {model.name}", leave=False):
+        gc.collect()  # a network holds cycles: without this, twins pile up in memory
         twin = _twin(model, condition, seed)
         responses = categories.respond(twin, images, patterns, progress=False)
         table = categories.psi_table(responses).query("measure == 'psi'")

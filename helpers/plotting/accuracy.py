@@ -123,7 +123,7 @@ def accuracy_scatter(
             axis.scatter(x, y, s=16, color=COLOURS[0], alpha=0.7, linewidth=0)
             order = np.argsort(x)
             for k, i in enumerate([*order[:names], *order[-names:]]):
-                place = {"xytext": (3, 3 + 9 * (k % names)), "textcoords": "offset points"}
+                place = {"xytext": (3, 9 * (k % names) - 9), "textcoords": "offset points"}
                 side = "right" if i in order[-names:] else "left"
                 name = rows["category"].iloc[i]
                 axis.annotate(name, (x[i], y[i]), fontsize=8, ha=side, **place)
