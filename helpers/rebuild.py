@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ def rebuild(
         replace: what to put instead of a layer, by its name in the copy: a
             function of the layer's config.
     """
+    # A model is a cycle of references: one that is done with stays in memory until it is looked for.
+    gc.collect()
     replace = replace or {}
     names = _fresh_names(model)
     rng = np.random.default_rng(seed)
