@@ -28,7 +28,7 @@ def rebuild(
         replace: what to put instead of a layer, by its name in the copy: a
             function of the layer's config.
     """
-    # A model is a cycle of references: one that is done with stays in memory until it is looked for.
+    # A model is a cycle of references: one that is done with stays until it is looked for.
     gc.collect()
     replace = replace or {}
     names = _fresh_names(model)
