@@ -170,7 +170,7 @@ def binned_sums(rows: NDArray, bins: NDArray, sums: NDArray) -> None:
         sums[row, 2] = spread * 2 / 3
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
 def count_active(rows: NDArray, active: NDArray, finite: NDArray) -> None:
     """Count each row's values that are not zero.
 
@@ -179,14 +179,20 @@ def count_active(rows: NDArray, active: NDArray, finite: NDArray) -> None:
         active: (rows,) int64, filled.
         finite: (rows,) bool, filled with whether all of a row's values are finite.
     """
+    # Counts in float32, exact within a block, let the loop treat eight values at a time.
+    none, one = np.float32(0), np.float32(1)
     for row in range(rows.shape[0]):
-        count = 0
-        whole = True
-        for value in rows[row]:
-            count += value != 0
-            whole &= abs(value) < np.inf
-        active[row] = count
-        finite[row] = whole
+        active[row] = 0
+        finite[row] = True
+        for start in range(0, rows.shape[1], BLOCK):
+            block = rows[row, start : start + BLOCK]
+            filled = none
+            wild = none
+            for i in range(block.size):
+                filled += one if block[i] != 0 else none
+                wild += none if abs(block[i]) < np.inf else one
+            active[row] += int(filled)
+            finite[row] &= wild == 0
 
 
 @njit(nogil=True, cache=True)
