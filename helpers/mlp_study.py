@@ -116,9 +116,22 @@ def embed_training_images(
         (condition, layer) → (n, 2) positions, and the five measures of each in the
         columns of `Replication.table`.
     """
-    raw = train_pair(arrays, 0, cache).activations(arrays.x_train[:n])
-    chosen = {key: x for key, x in raw.items() if key[1] in layers}
-    points = embeddings.embed_all(chosen, method, seed=42, cache=cache)
+    pair = train_pair(arrays, 0, cache)
+    x = pixels(arrays.x_train[:n])
+    points: Representations = {}
+    for condition, model in zip(CONDITIONS, (pair.trained, pair.untrained), strict=True):
+        for layer in layers:
+            if layer != "input":
+                # One layer at a time: all of them together would take half a gigabyte.
+                raw = training.activations(model, x, [layer])[layer]
+            elif points:
+                points[condition, layer] = points[CONDITIONS[0], layer]
+                continue
+            else:
+                raw = x
+            found = embeddings.embed(raw, method, seed=42, cache=cache)
+            reference = next(iter(points.values()), found)
+            points[condition, layer] = embeddings.align(found, reference)
     table = tabulate(points, lambda x: embeddings.structure(x, arrays.y_train[:n]))
     return points, table.assign(dataset=arrays.name, method=method, seed=0)[COLUMNS]
 
