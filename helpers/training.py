@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,9 @@ import numpy as np
 import pandas as pd
 
 from helpers.cache import cached, digest
+
+# TensorFlow takes the few small models that `activations` makes for a loop gone wrong.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 HISTORY = ["epoch", "set", "loss", "accuracy"]
 
