@@ -75,7 +75,7 @@ def test_select_takes_names_and_patterns_in_any_order(branched):
 
 
 def test_the_layers_of_the_sources_come_in_their_order():
-    model = keras.applications.InceptionV3(weights=None)
+    model = models.inception_v3_2015_untrained()
     assert layers.select(model, reversed(models.GUEST_LOVE_LAYERS)) == list(
         models.GUEST_LOVE_LAYERS
     )
