@@ -9,8 +9,8 @@ import sys
 from functools import partial
 
 import numpy as np
-from benchmarks.common import ratio, report
 
+from benchmarks.common import ratio, report
 from helpers import categories, layers, models, squeezenet
 from helpers.image_set import ImageSet
 from helpers.source import Source
