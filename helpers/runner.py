@@ -14,8 +14,10 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
@@ -77,7 +79,7 @@ def find(names: Sequence[str] = ()) -> list[Path]:
     return [path for path in paths if path.name.startswith(tuple(names))]
 
 
-def run(path: Path, profile_name: str, timeout: int = 3600) -> Run:
+def run(path: Path, profile_name: str, timeout: int = 1200) -> Run:
     """Execute one notebook in a fresh kernel, save it, and measure the run.
 
     Args:
@@ -112,13 +114,15 @@ def run(path: Path, profile_name: str, timeout: int = 3600) -> Run:
 
 
 def run_all(paths: Sequence[Path], profile_name: str, workers: int = 1) -> list[Run]:
-    """Execute notebooks, several at once where asked, and print a line for each as it ends."""
-    runs = []
-    with ThreadPoolExecutor(workers) as pool:
-        for done in pool.map(lambda path: run(path, profile_name), paths):
-            print(done, flush=True)
-            runs.append(done)
-    return runs
+    """Execute notebooks, several at once where asked, and print a line for each as it ends.
+
+    Each worker is a process: clients of two kernels in threads of one process can lose a reply.
+    """
+    execute = partial(run, profile_name=profile_name)
+    if workers == 1:
+        return [_shown(execute(path)) for path in paths]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return [_shown(done) for done in pool.map(execute, paths)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,6 +155,11 @@ def measured(seconds: float, peak_bytes: int) -> str:
         f"**Measured:** {minutes}, {peak_bytes / 2**30:.1f} GB peak memory "
         f"(full profile, {os.cpu_count()} CPU cores, no GPU)."
     )
+
+
+def _shown(done: Run) -> Run:
+    print(done, flush=True)
+    return done
 
 
 def _peak_memory(client: NotebookClient) -> int:
