@@ -11,7 +11,8 @@ from functools import partial
 import numpy as np
 
 from benchmarks.common import ratio, report
-from helpers import categories, layers, models, squeezenet
+from benchmarks.passes import bare
+from helpers import categories, models, squeezenet
 from helpers.image_set import ImageSet
 from helpers.source import Source
 
@@ -25,12 +26,6 @@ def noise(count: int) -> ImageSet:
     names = np.arange(count).astype(str)
     category = (np.arange(count) % 8).astype(str)
     return ImageSet("noise", "noise", "none", names, category, pixels=pixels)
-
-
-def bare(model, images: ImageSet) -> None:
-    """Run a network to its output and keep nothing."""
-    for _ in layers.stream(model, images, model.layers[-1].name, progress=False):
-        pass
 
 
 def main() -> int:

@@ -13,26 +13,12 @@ import matplotlib
 import numpy as np
 
 from benchmarks.common import peak_rss_of, ratio, report
-from helpers import basis, data, layers, models, plotting, profile, similarity, sparsity
+from benchmarks.passes import bare, inputs
+from helpers import basis, layers, models, plotting, similarity, sparsity
 from helpers.scratch import Scratch
 
 LAYERS = ["input", *models.RUPPRECHT_LAYERS]
 EDGES = np.linspace(0, 10, 101)
-
-
-def inputs(count: int):
-    """Return the 2015 Inception-v3 and ImageNet samples, or what stands in for them."""
-    if (profile.downloads() / "imagenet-sample-images").exists():
-        return models.inception_v3_2015(), data.imagenet_samples()[:count]
-    pixels = np.random.default_rng(0).integers(0, 256, (count, 299, 299, 3), dtype=np.uint8)
-    names = np.arange(count).astype(str)
-    images = data.ImageSet("noise", "noise", "none", names, names, pixels=pixels)
-    return models.inception_v3_2015_untrained(), images
-
-
-def bare(model, images) -> None:
-    for _ in layers.stream(model, images, "predictions", progress=False):
-        pass
 
 
 def matrices(model, images) -> None:
