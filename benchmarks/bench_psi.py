@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.common import ratio, report
+from benchmarks.common import compare
 from benchmarks.passes import bare
 from helpers import categories, models, squeezenet
 from helpers.image_set import ImageSet
@@ -41,8 +41,8 @@ def main() -> int:
         responses = partial(
             categories.respond, model, images, patterns, penultimate, progress=False
         )
-        value = ratio(responses, partial(bare, model, images), repeats=5)
-        met.append(report(f"category responses of {model.name} / bare pass", value, TARGET))
+        name = f"category responses of {model.name} / bare pass"
+        met.append(compare(name, responses, partial(bare, model, images), TARGET))
     return 0 if all(met) else 1
 
 

@@ -12,7 +12,7 @@ from functools import partial
 import matplotlib
 import numpy as np
 
-from benchmarks.common import peak_rss_of, ratio, report
+from benchmarks.common import compare, peak_rss_of, report
 from benchmarks.passes import bare, inputs
 from helpers import basis, layers, models, plotting, similarity, sparsity
 from helpers.scratch import Scratch
@@ -54,8 +54,8 @@ def main(count: int = 500, few: int = 199) -> None:
     block = partial(similarity.correlation, x)
     error = np.abs(block() - np.corrcoef(x.astype(float))).max()
     report("correlation of 500 x 50,000: error against numpy", error, 1e-5)
-    report("correlation of 500 x 50,000 / product x @ y.T", ratio(block, lambda: x @ y.T), 1.3)
-    report("correlation of 500 x 50,000 / product x @ x.T", ratio(block, lambda: x @ x.T), 1.3)
+    compare("correlation of 500 x 50,000 / product x @ y.T", block, lambda: x @ y.T, 1.3)
+    compare("correlation of 500 x 50,000 / product x @ x.T", block, lambda: x @ x.T, 1.3)
 
     model, images = inputs(max(count, few))
     for name, analysis, number, target in (
@@ -63,9 +63,9 @@ def main(count: int = 500, few: int = 199) -> None:
         ("notebook 03, all matrices", matrices, count, 3.0),
     ):
         chosen = images[:number]
-        repeats = 3 if number < 200 else 1
-        found = ratio(partial(analysis, model, chosen), partial(bare, model, chosen), repeats)
-        report(f"{name} ({number} images) / bare pass", found, target)
+        subject, plain = partial(analysis, model, chosen), partial(bare, model, chosen)
+        title = f"{name} ({number} images) / bare pass"
+        compare(title, subject, plain, target, repeats=3 if number < 200 else 1)
     code = "from benchmarks.bench_similarity import inputs, matrices; "
     code += f"matrices(*inputs({count}))"
     report("peak resident memory of all matrices", peak_rss_of(code), 2000, "MB")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from benchmarks.common import peak_rss_of, ratios, report
+from benchmarks.common import compare, peak_rss_of, report
 from benchmarks.passes import bare, inputs
 from helpers import layers, models, sparsity
 
@@ -41,9 +41,7 @@ def main(count: int = 128) -> None:
         ("17 layers streamed / bare pass", streamed, 1.12),
         ("17 layers, Gini and active fraction / bare pass", measured, 1.25),
     ):
-        wall, processor = ratios(subject, plain, 3)
-        report(name, wall, target)
-        report("  the same in processor time", processor, target)
+        compare(name, subject, plain, target, repeats=3)
     code = f"from benchmarks import bench_stream; bench_stream.everything({count})"
     report("peak resident memory of the latter", peak_rss_of(code), 1500, "MB")
 

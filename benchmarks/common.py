@@ -26,33 +26,31 @@ def seconds(function: Callable[[], object]) -> float:
     return _times(function)[0]
 
 
-def ratio(subject: Callable[[], object], baseline: Callable[[], object], repeats: int = 5) -> float:
-    """Return the median over repeats of subject time / baseline time, in wall time.
+def compare(
+    name: str,
+    subject: Callable[[], object],
+    baseline: Callable[[], object],
+    target: float,
+    repeats: int = 5,
+) -> bool:
+    """Print subject time / baseline time beside its target and return whether it is met.
 
-    The two take turns (and take turns in going first), so that whatever else the machine
-    does weighs on both alike. One untimed call of each comes before.
-    """
-    return ratios(subject, baseline, repeats)[0]
-
-
-def ratios(
-    subject: Callable[[], object], baseline: Callable[[], object], repeats: int = 5
-) -> tuple[float, float]:
-    """Return what `ratio` does, and the same in processor time, summed over threads.
-
-    Processor time says what work the subject adds, also on a busy machine, but not how
-    well that work is spread over cores.
+    The two take turns (and take turns in going first). Judged is the fastest of each, for
+    what else the machine does only ever adds time. Behind it stand the median of the ratios
+    of neighbours, and the median in processor time, summed over threads: what work the
+    subject adds, however well that is spread over cores. One untimed call of each comes
+    before.
     """
     subject(), baseline()
-    pairs = []
+    upper, lower = [], []
     for repeat in range(repeats):
-        if repeat % 2:
-            lower, upper = _times(baseline), _times(subject)
-        else:
-            upper, lower = _times(subject), _times(baseline)
-        pairs.append((upper[0] / lower[0], upper[1] / lower[1]))
+        turns = [(subject, upper), (baseline, lower)]
+        for function, times in reversed(turns) if repeat % 2 else turns:
+            times.append(_times(function))
+    pairs = [(u / v for u, v in zip(*each, strict=True)) for each in zip(upper, lower, strict=True)]
     wall, processor = map(statistics.median, zip(*pairs, strict=True))
-    return wall, processor
+    fastest = min(upper)[0] / min(lower)[0]
+    return report(name, fastest, target, more=f"median {wall:.3g}, processor time {processor:.3g}")
 
 
 def _times(function: Callable[[], object]) -> tuple[float, float]:
@@ -61,11 +59,12 @@ def _times(function: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def report(name: str, value: float, target: float, unit: str = "") -> bool:
+def report(name: str, value: float, target: float, unit: str = "", more: str = "") -> bool:
     """Print a result beside its target (at most that much) and return whether it is met."""
     met = value <= target
     mark = "" if met else "   MISSED"
-    print(f"{name:<58} {value:9.4g} {unit:<2}   target {target:g} {unit}{mark}", flush=True)
+    more = more and f"   ({more})"
+    print(f"{name:<58} {value:9.4g} {unit:<2}   target {target:g} {unit}{mark}{more}", flush=True)
     return met
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ Negative = Literal["raise", "shift"]
 
 FAST_ERROR = 1e-6
 SHORT_ROW = 4096  # rows up to this length are sorted together, zeros and all
+_of_thread = threading.local()
 LARGE = 1e250  # magnitudes from which sums in float64 could overflow
 
 
@@ -53,13 +55,13 @@ def gini_fast(
 ) -> NDArray[np.float64] | float:
     """Return `gini` to within 1e-6, without sorting where that is possible.
 
-    Values are counted in bins of their upper 18 bits (512 bins an octave). Sums of the low
+    Values are counted in bins of their upper 17 bits (256 bins an octave). Sums of the low
     bits keep every bin's total exact, so only the order within bins is unknown. It adds to
     the weighted sum, for a bin of m values of which the share p of its width w is filled on
     average, something between 0 and p (1 - p) m^2 w; 2/3 of that is taken, the value for
     evenly spread numbers. A row whose bins together leave more than 1e-6 in doubt (much
     of it crowds into few bins) is sorted. On activations of convolutional networks the
-    error is about 1e-9.
+    error is about 1e-8 or less, and one row in a thousand is sorted.
 
     It is fast for rows over 4,096 values of non-negative float32, or dtypes that float32
     holds (float16, integers up to 16 bits); all else is computed as `gini` does.
@@ -86,7 +88,7 @@ def gini_fast(
     bits = table.view(np.uint32)
 
     def count(part: slice) -> None:
-        kernels.binned_sums(bits[part], np.zeros(kernels.BINS, np.int64), sums[part])
+        kernels.binned_sums(bits[part], _bins(), sums[part])
 
     over_rows(count, table)
     weighted, total, doubt = sums.T
@@ -96,6 +98,13 @@ def gini_fast(
     if unsure.any():
         values[unsure] = _exact(table[unsure], negative, offset, "gini_fast")
     return as_shape(values, shape)
+
+
+def _bins() -> NDArray[np.int64]:
+    """Return this thread's zeros for `kernels.binned_sums`, which leaves them zero."""
+    if not hasattr(_of_thread, "bins"):
+        _of_thread.bins = np.zeros(kernels.BINS, np.int64)
+    return _of_thread.bins
 
 
 def _check(negative: str, offset: float, measure: str) -> None:

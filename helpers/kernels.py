@@ -12,14 +12,16 @@ from numba import njit
 from numpy.typing import NDArray
 
 BLOCK = 2048  # values that stay in the first-level cache between two loops over them
-LOW_BITS = 14  # of a float32's 32 bits, those that tell apart the values of one bin
-BINS = 1 << (32 - LOW_BITS)
+NOT_FINITE = 0x7F800000  # bits of infinity; NaNs and negative numbers lie above
+MANTISSA_BITS = 23  # of a float32; those above are its exponent
+LOW_BITS = 15  # of a float32's 32 bits, those that tell apart the values of one bin
+BINS = NOT_FINITE >> LOW_BITS
+BINS_AN_OCTAVE = 1 << (MANTISSA_BITS - LOW_BITS)
 LOW_MASK = (1 << LOW_BITS) - 1
 COUNT_SHIFT = 40  # a bin packs its count above, the sum of its values' low bits below
 ONE = 1 << COUNT_SHIFT
 LONGEST_ROW = (1 << 23) - 1  # so that neither part of a packed bin overflows
 SMALLEST_UNIT = 1e-290  # its inverse is finite, and float64's least number in it has a 4th power
-NOT_FINITE = 0x7F800000  # bits of infinity; NaNs and negative numbers lie above
 
 
 @njit(nogil=True, cache=True)
@@ -107,7 +109,7 @@ def moments(rows: NDArray, sums: NDArray) -> None:
 def binned_sums(rows: NDArray, bins: NDArray, sums: NDArray) -> None:
     """Estimate the sums of `rank_sums` without sorting, from one pass over float32 values.
 
-    The smallest is not taken off here. Values are counted in bins of their upper 18 bits,
+    The smallest is not taken off here. Values are counted in bins of their upper 17 bits,
     whose order is that of the values, and their low bits are summed, which keeps each bin's
     total exact. What is unknown is the order within a bin. Its part of the weighted sum
     lies between 0 and what values pushed to the bin's ends would give: p (1 - p) m^2 w for
@@ -122,52 +124,67 @@ def binned_sums(rows: NDArray, bins: NDArray, sums: NDArray) -> None:
             value, with NaN in the last place.
     """
     active = np.empty(BLOCK, np.uint32)
-    ends = np.empty(2, np.uint32)
-    end_values = ends.view(np.float32)
     for row in range(rows.shape[0]):
-        n = rows.shape[1]
-        count = 0
-        lowest = np.uint32(0xFFFFFFFF)
-        highest = np.uint32(0)
-        for start in range(0, n, BLOCK):
-            block = rows[row, start : start + BLOCK]
-            filled = 0
-            for bits in block:
-                active[filled] = bits
-                filled += (bits & np.uint32(0x7FFFFFFF)) != 0
-            count += filled
-            for i in range(filled):
-                lowest = min(lowest, active[i])
-                highest = max(highest, active[i])
-            for i in range(filled):
-                bins[active[i] >> LOW_BITS] += ONE + np.int64(active[i] & LOW_MASK)
+        count, lowest, highest = _fill_bins(rows[row], active, bins)
         if highest >= NOT_FINITE:
             bins[:] = 0
             sums[row, 2] = np.nan
-            continue
-        below = n - count
-        weighted = 0.0
-        spread = 0.0
-        total = 0.0
-        for upper in range(lowest >> LOW_BITS, (highest >> LOW_BITS) + 1):
-            packed = bins[upper]
+        else:
+            _empty_bins(bins, lowest, highest, rows.shape[1], count, sums[row])
+
+
+@njit(nogil=True, cache=True)
+def _fill_bins(values: NDArray, active: NDArray, bins: NDArray) -> tuple[int, int, int]:
+    """Count in bins the values that are not zero; return how many, the lowest and the highest."""
+    count = 0
+    lowest = np.uint32(0xFFFFFFFF)
+    highest = np.uint32(0)
+    for start in range(0, values.size, BLOCK):
+        block = values[start : start + BLOCK]
+        filled = np.uint64(0)  # unsigned: numba then leaves out a test for negative indices
+        for i in range(block.size):
+            active[filled] = block[i]
+            filled += np.uint64((block[i] & np.uint32(0x7FFFFFFF)) != 0)
+        count += np.int64(filled)
+        for i in range(filled):
+            lowest = min(lowest, active[i])
+            highest = max(highest, active[i])
+        if highest >= NOT_FINITE:
+            break
+        for i in range(filled):
+            bins[active[i] >> LOW_BITS] += ONE + np.int64(active[i] & LOW_MASK)
+    return count, lowest, highest
+
+
+@njit(nogil=True, cache=True)
+def _empty_bins(
+    bins: NDArray, lowest: int, highest: int, n: int, count: int, sums: NDArray
+) -> None:
+    """Turn the bins of one row, of whose n values `count` are not zero, into its sums."""
+    below = n - count
+    weighted = 0.0
+    spread = 0.0
+    total = 0.0
+    for octave in range(lowest >> MANTISSA_BITS, (highest >> MANTISSA_BITS) + 1):
+        # Within an octave, values are whole multiples of one unit.
+        unit = 2.0 ** (max(octave, 1) - 150)
+        hidden = (1 << MANTISSA_BITS) if octave else 0
+        first = octave << (MANTISSA_BITS - LOW_BITS)
+        for place in range(BINS_AN_OCTAVE):
+            packed = bins[first + place]
             if packed == 0:
                 continue
-            bins[upper] = 0
+            bins[first + place] = 0
             held = packed >> COUNT_SHIFT
-            low = np.float64(packed & (ONE - 1))
-            ends[0] = upper << LOW_BITS
-            ends[1] = ends[0] | LOW_MASK
-            first = np.float64(end_values[0])
-            step = (np.float64(end_values[1]) - first) / LOW_MASK
-            inside = held * first + low * step
+            low = packed & (ONE - 1)
+            inside = unit * (held * (hidden + (place << LOW_BITS)) + low)
             weighted += inside * (2 * below + held - n)
             total += inside
             below += held
-            spread += step * low * (held - low / LOW_MASK)
-        sums[row, 0] = weighted + spread * 2 / 3
-        sums[row, 1] = total
-        sums[row, 2] = spread * 2 / 3
+            spread += unit * low * (held - low / LOW_MASK)
+    sums[0] = weighted + spread * 2 / 3
+    sums[1] = total
+    sums[2] = spread * 2 / 3
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import ArrayLike, NDArray
 
+SLICE = 1 << 17  # values that a thread takes at a time, as whole rows
 Axis = int | tuple[int, ...] | None
 
 
@@ -66,12 +68,31 @@ def over_rows(function: Callable[[slice], object], table: NDArray) -> None:
             matters, and writes to its own part of an output.
         table: (rows, values).
     """
+    step = max(1, SLICE * len(table) // max(1, table.size))
+    # Threads take the next slice when they are through with one; next() on this is atomic.
+    slices = iter([slice(i, min(i + step, len(table))) for i in range(0, len(table), step)])
+
+    def work() -> None:
+        for part in slices:
+            function(part)
+
+    others = min(_cores(), -(-len(table) // step)) - 1
+    done = [_workers().submit(work) for _ in range(others)]
+    work()
+    for each in done:
+        each.result()
+
+
+def _cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    parts = min(len(table), 2 * cores) if cores > 1 and table.size > 1 << 16 else 1
-    if parts == 1:
-        function(slice(0, len(table)))
-        return
-    bounds = [len(table) * part // parts for part in range(parts + 1)]
-    with ThreadPoolExecutor(cores) as pool:
-        list(pool.map(function, map(slice, bounds, bounds[1:])))
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@functools.cache
+def _workers() -> ThreadPoolExecutor:
+    """Return threads that live as long as the process: starting them costs as much as a layer."""
+    return ThreadPoolExecutor(max(1, _cores() - 1), "rows")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_workers.cache_clear)

@@ -1,10 +1,14 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from helpers import sparsity
+from helpers import rows, sparsity
 from helpers.gini import FAST_ERROR, SHORT_ROW
 from helpers.kernels import LOW_BITS
 
@@ -536,3 +540,47 @@ def test_histogram_before_the_first_batch_and_with_bad_edges():
     for edges in ([1.0], [0, 0], [1, 0], [0, np.nan], [0, np.inf], [[0, 1]]):
         with pytest.raises(ValueError, match="edges must be"):
             sparsity.Histogram(edges)
+
+
+# --- threads ------------------------------------------------------------------------------
+
+
+def test_rows_are_all_covered_once_by_threads(monkeypatch):
+    monkeypatch.setattr(rows, "_cores", lambda: 3)
+    for shape in ((1, 9), (7, rows.SLICE), (5, 2 * rows.SLICE), (10_000, 40)):
+        visits = np.zeros(shape[0], int)
+
+        def visit(part, visits=visits):
+            visits[part] += 1
+
+        rows.over_rows(visit, np.broadcast_to(np.float32(0), shape))
+        assert (visits == 1).all(), shape
+
+
+def test_an_error_in_a_thread_is_raised(monkeypatch):
+    monkeypatch.setattr(rows, "_cores", lambda: 2)
+
+    def refuse(part):
+        if part.start:
+            raise ArithmeticError(f"row {part.start}")
+
+    with pytest.raises(ArithmeticError, match="row"):
+        rows.over_rows(refuse, np.broadcast_to(np.float32(0), (4, rows.SLICE)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_measures_work_in_a_forked_process():
+    # In a process of its own: no other library's threads shall be forked along.
+    code = """
+import os
+import numpy as np
+from helpers import rows, sparsity
+rows._cores = lambda: 2
+x = np.random.default_rng(0).random((4, 1 << 18), np.float32)
+expected = sparsity.gini_fast(x, axis=1)
+child = os.fork()
+if not child:
+    os._exit(0 if (sparsity.gini_fast(x, axis=1) == expected).all() else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
