@@ -28,9 +28,11 @@ class Places:
     def update(self, x: np.ndarray) -> None:
         """Take in the activations (images, ..., channels) of the next images."""
         x = x.reshape(len(x), -1, x.shape[-1])
-        count = min(self.places, x.shape[1])
-        drawn = np.array([self._rng.permutation(x.shape[1])[:count] for _ in x])
+        drawn = np.array([self._draw(x.shape[1]) for _ in x])
         self._vectors.append(np.take_along_axis(x, drawn[:, :, None], axis=1).astype(np.float32))
+
+    def _draw(self, places: int) -> NDArray[np.int64]:
+        return self._rng.choice(places, min(self.places, places), replace=False, shuffle=False)
 
     @property
     def vectors(self) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 BLOCK = 2048  # values that stay in the first-level cache between two loops over them
+MAGNITUDE = np.uint32(0x7FFFFFFF)  # all bits of a float32 but its sign
 NOT_FINITE = 0x7F800000  # bits of infinity; NaNs and negative numbers lie above
 MANTISSA_BITS = 23  # of a float32; those above are its exponent
 LOW_BITS = 15  # of a float32's 32 bits, those that tell apart the values of one bin
@@ -140,12 +141,8 @@ def _fill_bins(values: NDArray, active: NDArray, bins: NDArray) -> tuple[int, in
     lowest = np.uint32(0xFFFFFFFF)
     highest = np.uint32(0)
     for start in range(0, values.size, BLOCK):
-        block = values[start : start + BLOCK]
-        filled = np.uint64(0)  # unsigned: numba then leaves out a test for negative indices
-        for i in range(block.size):
-            active[filled] = block[i]
-            filled += np.uint64((block[i] & np.uint32(0x7FFFFFFF)) != 0)
-        count += np.int64(filled)
+        filled = _keep_active(values[start : start + BLOCK], active)
+        count += filled
         for i in range(filled):
             lowest = min(lowest, active[i])
             highest = max(highest, active[i])
@@ -231,13 +228,10 @@ def count_bins(
     for row in range(rows.shape[0]):
         count = 0
         for start in range(0, rows.shape[1], BLOCK):
-            filled = 0
-            for bits in rows[row, start : start + BLOCK]:
-                magnitude = bits & np.uint32(0x7FFFFFFF)
-                kept[filled] = bits
-                filled += magnitude != 0
-                largest = max(largest, magnitude)
+            filled = _keep_active(rows[row, start : start + BLOCK], kept)
             count += filled
+            for i in range(filled):
+                largest = max(largest, kept[i] & MAGNITUDE)
             for i in range(filled):
                 place = nearest[kept[i] >> 16]
                 while values[i] >= lefts[place + 1]:
@@ -245,3 +239,13 @@ def count_bins(
                 counts[place] += 1
         active[row] = count
     return largest < NOT_FINITE
+
+
+@njit(nogil=True, cache=True)
+def _keep_active(block: NDArray, kept: NDArray) -> int:
+    """Copy the bits of values that are not zero to the front of `kept` and count them."""
+    filled = np.uint64(0)  # unsigned: numba then leaves out a test for negative indices
+    for i in range(block.size):
+        kept[filled] = block[i]
+        filled += np.uint64((block[i] & MAGNITUDE) != 0)
+    return np.int64(filled)

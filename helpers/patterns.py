@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.products import Read, products
+from helpers.rows import over_rows
 from helpers.scratch import Scratch
 
 Array = NDArray[np.float64]
@@ -93,7 +94,9 @@ class Patterns:
         if not self._shift:
             self._units = x.shape[1]
             self._scratch.reserve(4 * self._units)
-        self._shift.append(x.mean(axis=1))
+        shift = np.empty(len(x), np.float32)
+        over_rows(lambda part: x[part].mean(axis=1, out=shift[part]), x)
+        self._shift.append(shift)
         self._is_constant.append(_constant(x))
         self._wait()
         self._written = self._scratch.write(self._file, x)
@@ -118,10 +121,11 @@ class Patterns:
                     self._file.readinto(row)
             out -= shift[:, None]
 
-        with self._file:
-            return _similarity(
-                read, self._units, shift, np.concatenate(self._is_constant), block, layer
-            )
+        constant = np.concatenate(self._is_constant)
+        try:
+            return _similarity(read, self._units, shift, constant, block, layer)
+        finally:
+            self._scratch.close(self._file)
 
     def _wait(self) -> None:
         if self._written is not None:

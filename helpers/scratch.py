@@ -74,6 +74,10 @@ class Scratch:
         """
         return self._writers.submit(self._write, file, memoryview(array).cast("B"))
 
+    def close(self, file: FileIO) -> None:
+        """Give a file's room back, while the caller goes on: the disk may take seconds for it."""
+        self._writers.submit(file.close)
+
     def _write(self, file: FileIO, left: memoryview) -> None:
         while left:
             try:
