@@ -17,19 +17,20 @@ from helpers.image_set import ImageSet
 def psi_of_twins(
     model: keras.Model,
     images: ImageSet,
-    patterns: Iterable[str],
+    intact: pd.DataFrame,
     seeds: Iterable[int] = range(3),
     bias_seeds: Iterable[int] = range(1),
 ) -> pd.DataFrame:
-    """Return the PSI of a network and of its twins, all on the same images.
+    """Return the PSI of a network beside that of its twins on the same images.
 
     Conditions: intact; weights permuted and biases permuted, once a seed; no ReLU.
     Every twin is built, run once, and let go before the next.
 
     Args:
         model: a functional or sequential model with a `source`.
-        images: the image set.
-        patterns: layers as in `layers.select`.
+        images: the image set that `intact` was measured on.
+        intact: the network's own PSI, rows of `categories.psi_table`; its layers are those
+            measured in the twins.
         seeds: of the permutations of weights.
         bias_seeds: of the permutations of biases.
 
@@ -37,16 +38,16 @@ def psi_of_twins(
         As `categories.psi_table`, measure psi only, with columns condition and seed;
         network is the intact network's title throughout.
     """
-    patterns, conditions = list(patterns), list(_conditions(seeds, bias_seeds))
-    parts = []
+    own = intact.query("measure == 'psi'")
+    names, conditions = list(own["layer"].unique()), list(_conditions(seeds, bias_seeds))
+    parts = [own.assign(condition="intact", seed=0)]
     for condition, seed in tqdm(conditions, desc=f"twins of {model.name}", leave=False):
         gc.collect()  # a network holds cycles: without this, twins pile up in memory
         twin = _twin(model, condition, seed)
-        responses = categories.respond(twin, images, patterns, progress=False)
+        responses = categories.respond(twin, images, names, progress=False)
         table = categories.psi_table(responses).query("measure == 'psi'")
-        parts.append(
-            table.assign(network=model.source.title, condition=condition, seed=seed)
-        )  # fmt: skip
+        title = own["network"].iloc[0]
+        parts.append(table.assign(network=title, condition=condition, seed=seed))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -80,7 +81,6 @@ def summary(table: pd.DataFrame, shares: Mapping[str, ArrayLike]) -> pd.DataFram
 
 
 def _conditions(seeds: Iterable[int], bias_seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
-    yield "intact", 0
     yield from (("weights permuted", seed) for seed in seeds)
     yield from (("biases permuted", seed) for seed in bias_seeds)
     yield "no ReLU", 0
@@ -91,4 +91,4 @@ def _twin(model: keras.Model, condition: str, seed: int) -> keras.Model:
         return twins.permute_weights(model, seed)
     if condition == "biases permuted":
         return twins.permute_biases(model, seed)
-    return model if condition == "intact" else twins.without_nonlinearity(model)
+    return twins.without_nonlinearity(model)

@@ -79,7 +79,7 @@ def find(names: Sequence[str] = ()) -> list[Path]:
     return [path for path in paths if path.name.startswith(tuple(names))]
 
 
-def run(path: Path, profile_name: str, timeout: int = 1200) -> Run:
+def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
     """Execute one notebook in a fresh kernel, save it, and measure the run.
 
     Args:

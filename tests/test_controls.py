@@ -31,7 +31,8 @@ def model():
 
 @pytest.fixture(scope="module")
 def table(model):
-    return controls.psi_of_twins(model, image_set(), ["c?"], seeds=range(2), bias_seeds=range(1))
+    own = categories.psi_table(categories.respond(model, image_set(), ["c?"], progress=False))
+    return controls.psi_of_twins(model, image_set(), own, seeds=range(2), bias_seeds=range(1))
 
 
 def test_every_twin_is_measured_beside_the_intact_network(model, table):

@@ -105,10 +105,9 @@ def layer_scatter(panels: Mapping[str, pd.DataFrame], x: str, y: str) -> Figure:
             axis.hlines(table["y"], table["x_low"], table["x_high"], "0.6", linewidth=1)
             axis.vlines(table["x"], table["y_low"], table["y_high"], "0.6", linewidth=1)
         points = axis.scatter(table["x"], table["y"], c=table["depth"], cmap="cividis", zorder=3)
-        for row in table.itertuples():
-            place = {"xytext": (5, 3), "textcoords": "offset points"}
-            axis.annotate(_short(row.layer), (row.x, row.y), size=9, **place)
         axis.set(title=title, xlabel=x)
+    for axis, table in zip(axes.flat, panels.values(), strict=True):
+        _name_points(axis, table)
     axes.flat[0].set_ylabel(y)
     fig.colorbar(points, ax=axes, label="depth (layer index)")
     return fig
@@ -138,6 +137,21 @@ def unit_and_direction_histograms(
     axes.flat[0].set_ylabel("share of values per bin")
     axes.flat[0].legend(fontsize=9)
     return fig
+
+
+def _name_points(axis: Axes, table: pd.DataFrame) -> None:
+    """Write each layer's name at the corner of its point that is farthest from all else."""
+    points = axis.transData.transform(table[["x", "y"]]) * 72 / axis.figure.dpi
+    corners = np.array([(5, 3), (5, -11), (-20, 3), (-20, -11)])
+    to_centre = np.array([8, 4])
+    taken = list(points)
+    for row, point in zip(table.itertuples(), points, strict=True):
+        centres = point + corners + to_centre
+        room = np.linalg.norm(centres[:, None] - np.array(taken), axis=2).min(axis=1).round()
+        corner = int(np.minimum(room, 16).argmax())  # with room enough, the first
+        taken.append(centres[corner])
+        place = {"xytext": corners[corner], "textcoords": "offset points"}
+        axis.annotate(_short(row.layer), (row.x, row.y), size=9, **place)
 
 
 def _short(layer: str) -> str:
