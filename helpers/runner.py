@@ -98,12 +98,16 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": NOTEBOOKS}},
     )
+    # What a widget captures goes to the cell's outputs, where a reader without a kernel sees it.
+    # nbclient's own capture answers the kernel past its event loop, and then misses a reply.
+    client.widget_registry = {}
     environment = os.environ | {"LAYERS_PROFILE": profile_name, "TF_CPP_MIN_LOG_LEVEL": "3"}
     error, peak, start = "", 0, time.perf_counter()
     with client.setup_kernel(env=environment):
         try:
             for index, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, index)
+            error = _shown_error(notebook)
             peak = _peak_memory(client)
         except (CellExecutionError, DeadKernelError) as failure:
             error = str(failure)
@@ -114,10 +118,7 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
 
 
 def run_all(paths: Sequence[Path], profile_name: str, workers: int = 1) -> list[Run]:
-    """Execute notebooks, several at once where asked, and print a line for each as it ends.
-
-    Each worker is a process: clients of two kernels in threads of one process can lose a reply.
-    """
+    """Execute notebooks, in several processes where asked, and print a line for each in order."""
     execute = partial(run, profile_name=profile_name)
     if workers == 1:
         return [_shown(execute(path)) for path in paths]
@@ -167,6 +168,12 @@ def _peak_memory(client: NotebookClient) -> int:
     probe = client.execute_cell(client.nb.cells[-1], len(client.nb.cells) - 1)
     client.nb.cells.pop()
     return int(probe.outputs[0]["text"])
+
+
+def _shown_error(notebook: nbformat.NotebookNode) -> str:
+    """Return the first traceback among the outputs: a widget shows one and lets its cell pass."""
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    return next(("\n".join(o.traceback) for o in outputs if o.output_type == "error"), "")
 
 
 def _lasts(output: nbformat.NotebookNode) -> bool:

@@ -63,3 +63,21 @@ def test_start_up_messages_and_widgets_without_a_kernel_are_not_saved(write):
     outputs = [cell.outputs for cell in nbformat.read(path, as_version=4).cells[2:]]
     assert [len(o) for o in outputs] == [0, 1, 0]
     assert outputs[1][0].text == "WARNING: a constant pattern\n"
+
+
+INTERACT = """\
+from ipywidgets import interact
+interact(lambda x: print(10 // x), x=[{first}, 2]);"""
+
+
+def test_what_a_widget_captures_is_saved(write):
+    path = write("01_a.ipynb", INTERACT.format(first=5))
+    run = runner.run(path, "full", timeout=30)
+    outputs = nbformat.read(path, as_version=4).cells[2].outputs
+    assert not run.error
+    assert [o.text for o in outputs] == ["2\n"]
+
+
+def test_an_error_that_a_widget_shows_fails_the_run(write):
+    path = write("01_a.ipynb", INTERACT.format(first=0))
+    assert "ZeroDivisionError" in runner.run(path, "full").error
