@@ -12,6 +12,9 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from helpers import images
+from helpers.rows import cores
+
+PREFETCH = 2  # batches that wait for the network
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,9 +107,14 @@ class ImageSet:
         def load(image: tf.Tensor) -> tf.Tensor:
             return preprocess(images.decode_tensor(image) if self.pixels is None else image)
 
-        loaded = source.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        loaded = source.map(load, num_parallel_calls=cores(), deterministic=True)
+        batches = loaded.batch(batch_size).prefetch(PREFETCH)
+        # Nothing is left to tune, and the end of a tuned pipeline often waits for the tuner's
+        # sleep, which grows as long as the pipeline has run: 12 s of work then took 20 s.
+        options = tf.data.Options()
+        options.autotune.enabled = False
         try:
-            yield from loaded.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+            yield from batches.with_options(options)
         except tf.errors.OpError as error:  # does not say which file: find out
             good, bad = self.check()
             if not bad:

@@ -60,6 +60,12 @@ def not_finite(table: NDArray, measure: str) -> ValueError:
     return ValueError(f"{measure}: x holds {'NaN' if np.isnan(table).any() else 'infinity'}")
 
 
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def over_rows(function: Callable[[slice], object], table: NDArray) -> None:
     """Call function on slices that cover a table's rows, in threads if that is worth it.
 
@@ -76,22 +82,17 @@ def over_rows(function: Callable[[slice], object], table: NDArray) -> None:
         for part in slices:
             function(part)
 
-    others = min(_cores(), -(-len(table) // step)) - 1
+    others = min(cores(), -(-len(table) // step)) - 1
     done = [_workers().submit(work) for _ in range(others)]
     work()
     for each in done:
         each.result()
 
 
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
 @functools.cache
 def _workers() -> ThreadPoolExecutor:
     """Return threads that live as long as the process: starting them costs as much as a layer."""
-    return ThreadPoolExecutor(max(1, _cores() - 1), "rows")
+    return ThreadPoolExecutor(max(1, cores() - 1), "rows")
 
 
 if hasattr(os, "register_at_fork"):

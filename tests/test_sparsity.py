@@ -546,7 +546,7 @@ def test_histogram_before_the_first_batch_and_with_bad_edges():
 
 
 def test_rows_are_all_covered_once_by_threads(monkeypatch):
-    monkeypatch.setattr(rows, "_cores", lambda: 3)
+    monkeypatch.setattr(rows, "cores", lambda: 3)
     for shape in ((1, 9), (7, rows.SLICE), (5, 2 * rows.SLICE), (10_000, 40)):
         visits = np.zeros(shape[0], int)
 
@@ -558,7 +558,7 @@ def test_rows_are_all_covered_once_by_threads(monkeypatch):
 
 
 def test_an_error_in_a_thread_is_raised(monkeypatch):
-    monkeypatch.setattr(rows, "_cores", lambda: 2)
+    monkeypatch.setattr(rows, "cores", lambda: 2)
 
     def refuse(part):
         if part.start:
@@ -575,7 +575,7 @@ def test_measures_work_in_a_forked_process():
 import os
 import numpy as np
 from helpers import rows, sparsity
-rows._cores = lambda: 2
+rows.cores = lambda: 2
 x = np.random.default_rng(0).random((4, 1 << 18), np.float32)
 expected = sparsity.gini_fast(x, axis=1)
 child = os.fork()
