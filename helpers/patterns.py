@@ -55,7 +55,7 @@ def correlation(x: ArrayLike, block: int = BLOCK, layer: str = "") -> Array:
     x = np.asarray(x)
     _require(len(x) if x.ndim else 0, x.size, layer)
     x = x.reshape(len(x), -1)
-    shift = x.mean(axis=1, dtype=np.result_type(x, np.float32))
+    shift = _means(x)
 
     def read(columns: slice, out: NDArray[np.float32]) -> None:
         np.subtract(x[:, columns], shift[:, None], out=out, casting="same_kind")
@@ -94,9 +94,7 @@ class Patterns:
         if not self._shift:
             self._units = x.shape[1]
             self._scratch.reserve(4 * self._units)
-        shift = np.empty(len(x), np.float32)
-        over_rows(lambda part: x[part].mean(axis=1, out=shift[part]), x)
-        self._shift.append(shift)
+        self._shift.append(_means(x))
         self._is_constant.append(_constant(x))
         self._wait()
         self._written = self._scratch.write(self._file, x)
@@ -208,6 +206,12 @@ def _require(images: int, units: int, layer: str) -> None:
             f"correlations{where} need at least 3 images with activations, got {images:d} images"
             + (" without any" if units == 0 else "")
         )
+
+
+def _means(x: np.ndarray) -> np.ndarray:
+    means = np.empty(len(x), np.result_type(x, np.float32))
+    over_rows(lambda part: x[part].mean(axis=1, dtype=means.dtype, out=means[part]), x)
+    return means
 
 
 def _constant(x: np.ndarray) -> NDArray[np.bool_]:
