@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from helpers import images
+from helpers.pipelines import untuned
 from helpers.rows import cores
 
 PREFETCH = 2  # batches that wait for the network
@@ -109,12 +110,8 @@ class ImageSet:
 
         loaded = source.map(load, num_parallel_calls=cores(), deterministic=True)
         batches = loaded.batch(batch_size).prefetch(PREFETCH)
-        # Nothing is left to tune, and the end of a tuned pipeline often waits for the tuner's
-        # sleep, which grows as long as the pipeline has run: 12 s of work then took 20 s.
-        options = tf.data.Options()
-        options.autotune.enabled = False
         try:
-            yield from batches.with_options(options)
+            yield from untuned(batches)
         except tf.errors.OpError as error:  # does not say which file: find out
             good, bad = self.check()
             if not bad:

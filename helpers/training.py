@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
 from helpers.cache import cached, digest
+from helpers.pipelines import untuned
 
 # TensorFlow takes the few small models that `activations` makes for a loop gone wrong.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -122,12 +125,13 @@ def _fit(
         steps_per_execution=32,
     )
     rng = np.random.default_rng(seed)
+    in_order = partial(_batches, tf.constant(x), tf.constant(y), batch_size=batch_size)
+    held_out = _batches(*map(tf.constant, test), np.arange(len(test[0])), batch_size=1000)
     rows = []
     for epoch in range(1, epochs + 1):
-        order = rng.permutation(len(x))
         # Shuffled here, not by Keras, whose order depends on the state of the whole process.
-        seen = model.fit(x[order], y[order], batch_size=batch_size, shuffle=False, verbose=0)
-        loss, accuracy = model.evaluate(*test, batch_size=1000, verbose=0)
+        seen = model.fit(in_order(rng.permutation(len(x))), shuffle=False, verbose=0)
+        loss, accuracy = model.evaluate(held_out, verbose=0)
         rows += [
             (epoch, seen.history["loss"][0], seen.history["accuracy"][0]),
             (epoch, loss, accuracy),
@@ -138,3 +142,8 @@ def _fit(
                 " lower learning_rate or use another seed"
             )
     return np.array(rows, float)
+
+
+def _batches(x: tf.Tensor, y: tf.Tensor, order: np.ndarray, batch_size: int) -> tf.data.Dataset:
+    rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    return untuned(rows.map(lambda part: (tf.gather(x, part), tf.gather(y, part))).prefetch(2))
