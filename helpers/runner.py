@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError
 
 from helpers import profile
 
@@ -103,15 +104,19 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
     client.widget_registry = {}
     environment = os.environ | {"LAYERS_PROFILE": profile_name, "TF_CPP_MIN_LOG_LEVEL": "3"}
     error, peak, start = "", 0, time.perf_counter()
-    with client.setup_kernel(env=environment):
+    with TemporaryFile("w+", errors="replace") as log:
         try:
-            for index, cell in enumerate(notebook.cells):
-                client.execute_cell(cell, index)
-            error = _shown_error(notebook)
-            peak = _peak_memory(client)
-        except (CellExecutionError, DeadKernelError) as failure:
+            with client.setup_kernel(env=environment, stderr=log):
+                for index, cell in enumerate(notebook.cells):
+                    client.execute_cell(cell, index)
+                error = _shown_error(notebook)
+                peak = _peak_memory(client)
+        except CellExecutionError as failure:
             error = str(failure)
-        seconds = time.perf_counter() - start
+        except RuntimeError as failure:  # the kernel died or did not start: its last words tell
+            log.seek(0)
+            error = f"{failure}\n{START_UP.sub('', log.read())}"
+    seconds = time.perf_counter() - start
     if not error:
         _save(notebook, path, profile_name, seconds, peak)
     return Run(path, seconds, peak, error)

@@ -52,6 +52,11 @@ def test_a_killed_kernel_is_reported(write):
     assert "Kernel died" in runner.run(path, "full").error
 
 
+def test_a_kernel_that_does_not_start_says_why(write, monkeypatch):
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    assert "encodings" in runner.run(write("01_a.ipynb", "1"), "full").error
+
+
 def test_start_up_messages_and_widgets_without_a_kernel_are_not_saved(write):
     path = write(
         "01_a.ipynb",
