@@ -40,13 +40,13 @@ def psi_of_twins(
     """
     own = intact.query("measure == 'psi'")
     names, conditions = list(own["layer"].unique()), list(_conditions(seeds, bias_seeds))
+    title = own["network"].iloc[0]
     parts = [own.assign(condition="intact", seed=0)]
     for condition, seed in tqdm(conditions, desc=f"twins of {model.name}", leave=False):
         gc.collect()  # a network holds cycles: without this, twins pile up in memory
         twin = _twin(model, condition, seed)
         responses = categories.respond(twin, images, names, progress=False)
         table = categories.psi_table(responses).query("measure == 'psi'")
-        title = own["network"].iloc[0]
         parts.append(table.assign(network=title, condition=condition, seed=seed))
     return pd.concat(parts, ignore_index=True)
 

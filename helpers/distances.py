@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
 from numpy.typing import ArrayLike
+
+from helpers.rows import cores
 
 
 def pair_distances(x: ArrayLike, labels: ArrayLike) -> tuple[float, float, float]:
@@ -65,7 +66,7 @@ def _planar_sums(x: np.ndarray, ends: np.ndarray) -> tuple[float, float]:
     scale = np.abs(x).max() or 1.0
     a, b = np.ascontiguousarray((x / scale).T, np.float32)
     end = np.repeat(ends, np.diff(ends, prepend=0))
-    threads = os.cpu_count() or 1
+    threads = cores()
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(lambda t: _every_nth_row(a, b, end, t, threads), range(threads)))
     same, different = np.sum(parts, axis=0) * scale

@@ -12,10 +12,8 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from helpers import images
-from helpers.pipelines import untuned
+from helpers.pipelines import prefetched
 from helpers.rows import cores
-
-PREFETCH = 2  # batches that wait for the network
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +107,8 @@ class ImageSet:
             return preprocess(images.decode_tensor(image) if self.pixels is None else image)
 
         loaded = source.map(load, num_parallel_calls=cores(), deterministic=True)
-        batches = loaded.batch(batch_size).prefetch(PREFETCH)
         try:
-            yield from untuned(batches)
+            yield from prefetched(loaded.batch(batch_size))
         except tf.errors.OpError as error:  # does not say which file: find out
             good, bad = self.check()
             if not bad:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
+
+from helpers.rows import cores
 
 Read = Callable[[slice, NDArray[np.float32]], None]
 
@@ -32,7 +33,7 @@ def products(read: Read, patterns: int, units: int, block: int) -> NDArray[np.fl
         the corner, the number of units.
     """
     starts = range(0, units, block)
-    workers = min(os.cpu_count() or 1, 4, len(starts))
+    workers = min(cores(), 4, len(starts))
 
     def work(worker: int) -> NDArray[np.float64]:
         total = np.zeros((patterns + 1, patterns + 1))

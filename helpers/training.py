@@ -14,7 +14,7 @@ import pandas as pd
 import tensorflow as tf
 
 from helpers.cache import cached, digest
-from helpers.pipelines import untuned
+from helpers.pipelines import prefetched
 
 # TensorFlow takes the few small models that `activations` makes for a loop gone wrong.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -146,4 +146,4 @@ def _fit(
 
 def _batches(x: tf.Tensor, y: tf.Tensor, order: np.ndarray, batch_size: int) -> tf.data.Dataset:
     rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-    return untuned(rows.map(lambda part: (tf.gather(x, part), tf.gather(y, part))).prefetch(2))
+    return prefetched(rows.map(lambda part: (tf.gather(x, part), tf.gather(y, part))))

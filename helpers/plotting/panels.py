@@ -106,6 +106,7 @@ def layer_scatter(panels: Mapping[str, pd.DataFrame], x: str, y: str) -> Figure:
             axis.vlines(table["x"], table["y_low"], table["y_high"], "0.6", linewidth=1)
         points = axis.scatter(table["x"], table["y"], c=table["depth"], cmap="cividis", zorder=3)
         axis.set(title=title, xlabel=x)
+    # Shared limits are final, and with them the distances between points, after the last panel.
     for axis, table in zip(axes.flat, panels.values(), strict=True):
         _name_points(axis, table)
     axes.flat[0].set_ylabel(y)
