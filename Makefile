@@ -8,11 +8,11 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 .PHONY: run reproduce test lab bench lint format requirements clean
 
 run: $(READY)  ## every notebook in the quick profile, offline
-	$(BIN)/python -m helpers.runner --profile quick
+	$(BIN)/python -m tools.run_notebooks --profile quick
 
 reproduce: $(READY)  ## every notebook in the full profile, saved with its outputs
-	$(BIN)/python -m helpers.runner --profile full $(NOTEBOOKS)
-	$(BIN)/python -m helpers.readme
+	$(BIN)/python -m tools.run_notebooks --profile full $(NOTEBOOKS)
+	$(BIN)/python -m tools.update_readme
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 
 from benchmarks.common import compare, report
-from helpers import data, layers, models, profile, sparsity
+from helpers import data, layers, models, project
+from helpers.metrics import sparsity
 
 IMAGES = 8
 CHOSEN = ["activation", "activation_[1-4]", "mixed[0-9]", "mixed10", "predictions"]
@@ -26,7 +27,7 @@ def textbook(x):
 
 def activations():
     """Return (images, units) float32 of each layer and where they come from."""
-    if (profile.downloads() / "inception-2015-12-05").exists():
+    if (project.downloads() / "inception-2015-12-05").exists():
         network = models.inception_v3_2015()
         images = data.imagenet_samples()[:IMAGES]
         batch = next(layers.stream(network, images, CHOSEN, batch_size=IMAGES, progress=False))

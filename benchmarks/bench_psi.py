@@ -12,9 +12,11 @@ import numpy as np
 
 from benchmarks.common import compare
 from benchmarks.passes import bare
-from helpers import categories, models, squeezenet
-from helpers.image_set import ImageSet
-from helpers.source import Source
+from helpers import models
+from helpers.data.image_set import ImageSet
+from helpers.layers import categories
+from helpers.models import squeezenet_1_1
+from helpers.models._source import Source
 
 TARGET = 1.15
 INCEPTION_LAYERS = ["activation", "activation_[1-4]", "mixed?", "mixed10"]
@@ -29,8 +31,8 @@ def noise(count: int) -> ImageSet:
 
 
 def main() -> int:
-    small = squeezenet.architecture()
-    small.source = Source("SqueezeNet 1.1", "random", "", squeezenet.preprocess)
+    small = squeezenet_1_1.architecture()
+    small.source = Source("SqueezeNet 1.1", "random", "", squeezenet_1_1.preprocess)
     cases = [
         (small, models.SQUEEZENET_LAYERS, "fire9", 192),
         (models.inception_v3_2015_untrained(), INCEPTION_LAYERS, "avg_pool", 96),

@@ -14,8 +14,10 @@ import numpy as np
 
 from benchmarks.common import compare, peak_rss_of, report
 from benchmarks.passes import bare, inputs
-from helpers import basis, layers, models, plotting, similarity, sparsity
-from helpers.scratch import Scratch
+from helpers import layers, models, plotting
+from helpers.metrics import similarity, sparsity
+from helpers.metrics._scratch import Scratch
+from helpers.studies import rupprecht_2017
 
 LAYERS = ["input", *models.RUPPRECHT_LAYERS]
 EDGES = np.linspace(0, 10, 101)
@@ -32,7 +34,7 @@ def histograms(model, images) -> None:
         accumulators = {
             "histogram": partial(sparsity.Histogram, EDGES),
             "patterns": partial(similarity.Patterns, scratch),
-            "places": basis.Places,
+            "places": rupprecht_2017.Places,
         }
         seen = layers.accumulate(model, images, LAYERS[1:], accumulators, progress=False)
         found = [each["patterns"].similarity().correlation for each in seen.values()]

@@ -11,7 +11,8 @@ from functools import partial
 
 from benchmarks.common import compare, peak_rss_of, report
 from benchmarks.passes import bare, inputs
-from helpers import layers, models, sparsity
+from helpers import layers, models
+from helpers.metrics import sparsity
 
 LAYERS = list(models.RUPPRECHT_LAYERS)
 MEASURES = {"gini": sparsity.gini_fast, "active": sparsity.active_fraction}

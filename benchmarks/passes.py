@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from helpers import data, layers, models, profile
+from helpers import data, layers, models, project
 
 
 def inputs(count: int) -> tuple[keras.Model, data.ImageSet]:
     """Return the 2015 Inception-v3 and ImageNet samples, or what stands in for them."""
-    if (profile.downloads() / "imagenet-sample-images").exists():
+    if (project.downloads() / "imagenet-sample-images").exists():
         return models.inception_v3_2015(), data.imagenet_samples()[:count]
     pixels = np.random.default_rng(0).integers(0, 256, (count, 299, 299, 3), dtype=np.uint8)
     names = np.arange(count).astype(str)

@@ -1,41 +1,68 @@
-"""Imports run one way, and measures know arrays only."""
+"""Imports run one way, rooms are entered by their doors, and measures know arrays only."""
 
 import ast
-from graphlib import TopologicalSorter
+import json
+import re
+from pathlib import Path
 
-from helpers import profile
+import pytest
 
-HELPERS = profile.ROOT / "helpers"
-ENTRIES = {"sparsity", "similarity", "embeddings", "statistics", "basis", "grouping"}
-HEAVY = {"keras", "tensorflow"}
+from helpers import project
+
+ROOT = project.ROOT
+# Each room and the rooms that it may use: those before it, and no others.
+MAY_USE = {
+    "project": set(),
+    "metrics": {"project"},
+    "data": {"project"},
+    "models": {"project", "data"},
+    "layers": {"project", "data", "metrics"},
+    "plotting": {"project", "data", "metrics"},
+    "report": {"project", "data"},
+    "studies": {"project", "metrics", "data", "models", "layers", "plotting", "report"},
+}
+DOORS = {"data", "layers", "metrics", "models", "plotting", "project", "report"}
+HEAVY = {"keras", "tensorflow", "matplotlib", "pandas", "PIL"}
+MODULES = sorted((ROOT / "helpers").rglob("*.py"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def imports():
-    """Return module → what it imports, by the name of the module or package."""
-    found = {}
-    for path in HELPERS.rglob("*.py"):
-        name = ".".join(path.relative_to(HELPERS).with_suffix("").parts).removesuffix(".__init__")
-        found[name] = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                found[name] |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module == "helpers":
-                found[name] |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                found[name].add(node.module.removeprefix("helpers."))
+def imported(code: str) -> list[str]:
+    """List what code imports, as dotted names: "numpy", "helpers.data.sets.mnist"."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
     return found
 
 
-def test_no_module_needs_itself():
-    assert list(TopologicalSorter(imports()).static_order())
+def code_of(notebook: Path) -> str:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    lines = "".join("".join(c["source"]) + "\n" for c in cells if c["cell_type"] == "code")
+    return re.sub(r"^(\s*)[!%].*$", r"\1pass", lines, flags=re.MULTILINE)
 
 
-def test_measures_know_neither_networks_nor_images():
-    found, reached, pending = imports(), set(), set(ENTRIES)
-    while pending:
-        name = pending.pop()
-        reached.add(name)
-        pending |= (found.get(name, set()) & set(found)) - reached
-    assert reached >= {"gini", "distances", "patterns"}
-    assert not reached & {"data", "models", "layers", "plotting", "profile"}
-    assert not {name for name in reached if found[name] & HEAVY}
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_uses_only_the_rooms_before_it_and_only_by_their_doors(path):
+    parts = path.relative_to(ROOT / "helpers").with_suffix("").parts
+    if parts == ("__init__",):
+        return
+    own = parts[0]
+    for name in imported(path.read_text(encoding="utf-8")):
+        if not name.startswith("helpers."):
+            assert not (own == "metrics" and name.split(".")[0] in HEAVY), name
+            continue
+        room, *rest = name.split(".")[1:]
+        if room != own:
+            assert room in MAY_USE[own], f"{own} may not use {name}"
+            assert not any(part.startswith("_") for part in rest), f"{name} is inside {room}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_uses_the_doors_and_at_most_one_study(path):
+    names = [name.split(".")[1:] for name in imported(code_of(path)) if name.startswith("helpers.")]
+    assert {name[0] for name in names} <= DOORS | {"studies"}
+    assert not [name for name in names if any(part.startswith("_") for part in name)]
+    assert len({name[1] for name in names if name[0] == "studies"}) <= 1

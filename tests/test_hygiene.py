@@ -8,10 +8,11 @@ import nbformat
 import pytest
 import yaml
 
-from helpers import profile, runner
+from helpers import project
+from tools import run_notebooks
 
-ROOT = profile.ROOT
-PATHS = runner.find()
+ROOT = project.ROOT
+PATHS = run_notebooks.find()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REPOSITORY = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
 MACHINE_PATH = re.compile(
@@ -63,8 +64,8 @@ def test_the_first_cell_says_where_to_run_it_and_what_it_takes(path):
 
 @notebooks
 def test_colab_is_set_up_in_the_same_way_everywhere(path):
-    assert nbformat.read(path, as_version=4).cells[1].source == runner.COLAB
-    assert PROJECT["urls"]["Repository"] in runner.COLAB
+    assert nbformat.read(path, as_version=4).cells[1].source == run_notebooks.COLAB
+    assert PROJECT["urls"]["Repository"] in run_notebooks.COLAB
 
 
 @notebooks

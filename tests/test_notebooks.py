@@ -2,15 +2,15 @@
 
 import pytest
 
-from helpers import runner
+from tools import run_notebooks
 
-PATHS = runner.find()
+PATHS = run_notebooks.find()
 BINDER_LIMIT = 2 * 2**30
 
 
 @pytest.fixture(scope="session")
 def runs():
-    return {run.path: run for run in runner.run_all(PATHS, "quick", workers=2)}
+    return {run.path: run for run in run_notebooks.run_all(PATHS, "quick", workers=2)}
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

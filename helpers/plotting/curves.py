@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from helpers.metrics.intervals import bootstrap_mean
 from helpers.plotting.style import COLOURS
-from helpers.statistics import bootstrap_mean
 
 MARKERS = "osD^vP*X"
 LINES = ("-", "--", "-.", (0, (1, 1)))

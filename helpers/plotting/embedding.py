@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from helpers.data import Arrays
+from helpers.data.sets import Arrays
 from helpers.plotting.style import COLOURS
 
 Panels = Mapping[tuple[str, str], np.ndarray]

@@ -9,8 +9,8 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from helpers import profile
-from helpers.data import ImageSet
+from helpers import project
+from helpers.data.sets import ImageSet
 
 COLOURS = sns.color_palette("colorblind")
 FIGURE_DPI = 150
@@ -41,7 +41,7 @@ def save(fig: Figure, name: str) -> None:
         fig: the figure.
         name: the notebook's number and what the figure shows, e.g. "01_gini_by_layer".
     """
-    folder = profile.current().figures
+    folder = project.current().figures
     folder.mkdir(parents=True, exist_ok=True)
     fig.savefig(folder / f"{name}.png", dpi=FIGURE_DPI, metadata={"Software": None})
 

@@ -1,0 +1,165 @@
+"""Sets of images: as files or in memory, one by one, as thumbnails, or as batches of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from helpers.data import _decoding
+from helpers.data._pipelines import prefetched
+from helpers import project
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images with a name and a category each, as files or in memory.
+
+    Attributes:
+        name: short id.
+        title: for captions.
+        licence: under which terms the images may be used.
+        names: (n,) str, one per image.
+        category: (n,) str.
+        paths: the n files, or None.
+        pixels: uint8 (n, height, width, channels) with 1 or 3 channels, or None.
+
+    Raises:
+        ValueError: the attributes do not fit each other.
+    """
+
+    name: str
+    title: str
+    licence: str
+    names: np.ndarray
+    category: np.ndarray
+    paths: tuple[Path, ...] | None = None
+    pixels: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if (self.paths is None) == (self.pixels is None):
+            raise ValueError(f"image set {self.name!r}: give either paths or pixels")
+        images = self.paths if self.pixels is None else self.pixels
+        if not len(self.names) == len(self.category) == len(images):
+            raise ValueError(
+                f"image set {self.name!r}: {len(self.names)} names, {len(self.category)} "
+                f"categories and {len(images)} images"
+            )
+        if self.pixels is not None and not (
+            self.pixels.dtype == np.uint8
+            and self.pixels.ndim == 4
+            and self.pixels.shape[-1] in (1, 3)
+        ):
+            raise ValueError(
+                f"image set {self.name!r}: pixels are {self.pixels.dtype} {self.pixels.shape}, "
+                "not uint8 (images, height, width, 1 or 3)"
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int | slice | np.ndarray | Sequence) -> ImageSet | np.ndarray:
+        """Return image `index`, uint8 (height, width, channels), or a subset in the given order.
+
+        Raises:
+            ValueError: the image's file cannot be read.
+        """
+        if isinstance(index, int | np.integer):
+            return _decoding.decode(self.paths[index]) if self.pixels is None else self.pixels[index]
+        chosen = np.arange(len(self))[index]
+        return replace(
+            self,
+            names=self.names[chosen],
+            category=self.category[chosen],
+            paths=None if self.paths is None else tuple(self.paths[i] for i in chosen),
+            pixels=None if self.pixels is None else self.pixels[chosen],
+        )
+
+    def tensors(
+        self, preprocess: Callable[[tf.Tensor], tf.Tensor], batch_size: int = 32
+    ) -> Iterator[tf.Tensor]:
+        """Yield the images in order as float32 batches (b, H, W, C).
+
+        The next batches are decoded and preprocessed in parallel while the caller
+        works on the present one.
+
+        Args:
+            preprocess: TensorFlow operations from one uint8 image (height, width,
+                channels) of any size to float32 (H, W, C).
+            batch_size: images in a batch; the last one may have fewer.
+
+        Raises:
+            ValueError: the set is empty, or files cannot be read; the message names them.
+        """
+        if not len(self):
+            raise ValueError(f"image set {self.name!r} holds no images")
+        if self.pixels is None:
+            source = tf.data.Dataset.from_tensor_slices([str(path) for path in self.paths])
+        else:
+            source = tf.data.Dataset.from_tensor_slices(self.pixels)
+
+        def load(image: tf.Tensor) -> tf.Tensor:
+            return preprocess(_decoding.decode_tensor(image) if self.pixels is None else image)
+
+        loaded = source.map(load, num_parallel_calls=project.cores(), deterministic=True)
+        try:
+            yield from prefetched(loaded.batch(batch_size))
+        except tf.errors.OpError as error:  # does not say which file: find out
+            good, bad = self.check()
+            if not bad:
+                raise
+            raise ValueError(
+                f"{len(bad)} of the {len(self)} images of {self.name!r} cannot be read "
+                f"(`images.check()[0]` is the set without them): {'; '.join(bad)}"
+            ) from error
+
+    def check(self) -> tuple[ImageSet, list[str]]:
+        """Decode every image; return the set of those that can be read, and what ails the rest."""
+
+        def ailment(i: int) -> str:
+            try:
+                self[i]
+            except ValueError as error:
+                return str(error)
+            return ""
+
+        with ThreadPoolExecutor() as pool:
+            ailments = list(pool.map(ailment, range(len(self))))
+        return self[[not text for text in ailments]], [text for text in ailments if text]
+
+    def thumbnail(self, i: int, size: int = 64) -> np.ndarray:
+        """Return the centre square of image i as uint8 (size, size, 3)."""
+        pixels = self[int(i)]
+        coloured = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+        image = Image.fromarray(np.ascontiguousarray(coloured))
+        return np.asarray(ImageOps.fit(image, (size, size)))
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Small grey images with integer labels, split into training and test images.
+
+    Attributes:
+        name: short id.
+        title: for captions.
+        licence: under which terms the images may be used.
+        class_names: what the labels 0, 1, … mean.
+        x_train: uint8 (images, height, width).
+        y_train: uint8 (images,).
+        x_test: as x_train.
+        y_test: as y_train.
+    """
+
+    name: str
+    title: str
+    licence: str
+    class_names: tuple[str, ...]
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray

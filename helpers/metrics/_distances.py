@@ -1,0 +1,114 @@
+"""Mean distances of all pairs of points, exactly, in memory that does not grow with the pairs."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike
+
+from helpers import project
+
+
+def pair_distances(x: ArrayLike, labels: ArrayLike) -> tuple[float, float, float]:
+    """Return the mean Euclidean distance of two points: of one class, of two classes, of any.
+
+    Exact, over all n (n - 1) / 2 pairs, in memory that does not grow with their
+    number. Points in the plane take a compiled loop over pairs (distances in
+    float32, sums in float64: a relative error below 1e-6); more dimensions take
+    blocked matrix products in the precision of x.
+
+    Args:
+        x: (n, d) positions.
+        labels: (n,) classes.
+
+    Returns:
+        Three means; NaN where there is no such pair.
+
+    Raises:
+        ValueError: NaN or infinity, or shapes that do not fit.
+    """
+    x, labels = labelled(x, labels)
+    _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    x = (x - x.mean(axis=0, dtype=float).astype(x.dtype))[np.argsort(classes, kind="stable")]
+    ends = np.cumsum(counts)
+    same, different = _planar_sums(x, ends) if x.shape[1] == 2 else _blocked_sums(x, ends)
+    same_pairs = sum(int(c) * (int(c) - 1) // 2 for c in counts)
+    pairs = len(x) * (len(x) - 1) // 2
+    return (
+        same / same_pairs if same_pairs else np.nan,
+        different / (pairs - same_pairs) if pairs > same_pairs else np.nan,
+        (same + different) / pairs,
+    )
+
+
+def labelled(x: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and labels as arrays that fit, or raise ValueError that says what does not."""
+    x, labels = finite_matrix(x), np.asarray(labels)
+    if labels.shape != (len(x),):
+        raise ValueError(f"labels have shape {labels.shape}: give one for each of {len(x)} rows")
+    return x, labels
+
+
+def finite_matrix(x: ArrayLike) -> np.ndarray:
+    """Return x as a matrix of float32 or float64, or raise ValueError."""
+    x = np.asarray(x)
+    if x.ndim != 2 or len(x) < 2:
+        raise ValueError(f"expected a matrix of at least 2 rows, got shape {x.shape}")
+    if not np.isfinite(x).all():
+        raise ValueError("NaN or infinity among the values: drop or explain those rows first")
+    return x if x.dtype in (np.float32, np.float64) else x.astype(float)
+
+
+def _planar_sums(x: np.ndarray, ends: np.ndarray) -> tuple[float, float]:
+    """Summed distances of pairs of one class and of two; x is sorted by class."""
+    scale = np.abs(x).max() or 1.0
+    a, b = np.ascontiguousarray((x / scale).T, np.float32)
+    end = np.repeat(ends, np.diff(ends, prepend=0))
+    threads = project.cores()
+    with ThreadPoolExecutor(threads) as pool:
+        parts = list(pool.map(lambda t: _every_nth_row(a, b, end, t, threads), range(threads)))
+    same, different = np.sum(parts, axis=0) * scale
+    return float(same), float(different)
+
+
+@numba.njit(nogil=True, cache=True)
+def _every_nth_row(a, b, end, first, step):
+    same = different = 0.0
+    for i in range(first, a.size, step):
+        e = end[i]
+        same += _row(a[i + 1 : e], b[i + 1 : e], a[i], b[i])
+        different += _row(a[e:], b[e:], a[i], b[i])
+    return same, different
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True)
+def _row(a, b, a0, b0):
+    total = 0.0
+    for start in range(0, a.size, 4096):
+        u, v = a[start : start + 4096], b[start : start + 4096]
+        part = np.float32(0)
+        for j in range(u.size):
+            du, dv = u[j] - a0, v[j] - b0
+            part += np.sqrt(du * du + dv * dv)
+        total += part
+    return total
+
+
+def _blocked_sums(x: np.ndarray, ends: np.ndarray, rows: int = 1024) -> tuple[float, float]:
+    """As `_planar_sums`, for any number of dimensions."""
+    squares = np.einsum("ij,ij->i", x, x)
+    same = different = 0.0
+    for begin, end in zip(np.r_[0, ends[:-1]], ends, strict=True):
+        for start in range(begin, end, rows):
+            stop = min(start + rows, end)
+            block = x[start:stop] @ x[start:].T
+            block *= -2
+            block += squares[start:stop, None]
+            block += squares[start:]
+            np.sqrt(np.maximum(block, 0, out=block), out=block)
+            own = np.triu(block[:, : stop - start], 1).sum(dtype=float)
+            same += own + block[:, stop - start : end - start].sum(dtype=float)
+            different += block[:, end - start :].sum(dtype=float)
+    return float(same), float(different)

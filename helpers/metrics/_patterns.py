@@ -1,0 +1,219 @@
+"""From activations to correlations between images, in memory or by way of the disk."""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from helpers.metrics._products import Read, products
+from helpers.metrics._rows import over_rows
+from helpers.metrics._scratch import Scratch
+
+Array = NDArray[np.float64]
+
+# Columns of a block: large enough for the matrix product, small enough for the cache.
+BLOCK = 8192
+
+
+class Similarity(NamedTuple):
+    """What a layer makes of every pair of images.
+
+    Attributes:
+        correlation: (images, images) Pearson correlations of the flattened activations.
+        gram: (images, images) inner products of the same, as `cka` wants them.
+    """
+
+    correlation: Array
+    gram: Array
+
+
+def correlation(x: ArrayLike, block: int = BLOCK, layer: str = "") -> Array:
+    """Correlate every image's pattern with every other's.
+
+    Exact to 1e-5 of numpy.corrcoef in float64, at about the cost of one float32 product.
+
+    Args:
+        x: (images, ...) of any real dtype; all axes but the first are flattened.
+        block: units taken at a time; any number gives the same matrix.
+        layer: a name for warnings and errors.
+
+    Returns:
+        (images, images), symmetric, with ones on the diagonal. A constant pattern has no
+        correlation: its row and column are NaN, and a warning names it.
+
+    Raises:
+        ValueError: fewer than 3 images, or NaN or infinite activations.
+    """
+    x = np.asarray(x)
+    _require(len(x) if x.ndim else 0, x.size, layer)
+    x = x.reshape(len(x), -1)
+    shift = _means(x)
+
+    def read(columns: slice, out: NDArray[np.float32]) -> None:
+        np.subtract(x[:, columns], shift[:, None], out=out, casting="same_kind")
+
+    return _similarity(read, x.shape[1], shift, _constant(x), block, layer).correlation
+
+
+class Patterns:
+    """Every image's activations in one layer, kept on disk until the images are compared.
+
+    An accumulator for `layers.accumulate`:
+
+    >>> with Scratch(len(images)) as scratch:
+    ...     patterns = {"patterns": partial(Patterns, scratch)}
+    ...     seen = layers.accumulate(model, images, names, patterns)
+    ...     found = {layer: each["patterns"].similarity(layer) for layer, each in seen.items()}
+    """
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+        self._file = scratch.file()
+        self._shift: list[NDArray[np.float32]] = []
+        self._is_constant: list[NDArray[np.bool_]] = []
+        self._units = 0
+        self._written: Future[None] | None = None
+
+    def update(self, x: np.ndarray) -> None:
+        """Take in the activations (images, *layer shape) of the next images.
+
+        They are written while the caller goes on, and must not change until the next update.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        x = np.ascontiguousarray(x.reshape(len(x), -1), np.float32)
+        if not self._shift:
+            self._units = x.shape[1]
+            self._scratch.reserve(4 * self._units)
+        self._shift.append(_means(x))
+        self._is_constant.append(_constant(x))
+        self._wait()
+        self._written = self._scratch.write(self._file, x)
+
+    def similarity(self, layer: str = "", block: int = BLOCK) -> Similarity:
+        """Compare all images seen; the file is closed afterwards.
+
+        Args:
+            layer: a name for warnings and errors.
+            block: units taken at a time.
+
+        Raises:
+            ValueError: fewer than 3 images, or NaN or infinite activations.
+        """
+        self._wait()
+        shift, lock = np.concatenate(self._shift), Lock()
+
+        def read(columns: slice, out: NDArray[np.float32]) -> None:
+            with lock:
+                for image, row in enumerate(out):
+                    self._file.seek(4 * (image * self._units + columns.start))
+                    self._file.readinto(row)
+            out -= shift[:, None]
+
+        constant = np.concatenate(self._is_constant)
+        try:
+            return _similarity(read, self._units, shift, constant, block, layer)
+        finally:
+            self._scratch.close(self._file)
+
+    def _wait(self) -> None:
+        if self._written is not None:
+            self._written.result()
+
+
+def matrices(
+    batches: Iterable[tuple[slice, Mapping[str, np.ndarray]]], images: int
+) -> dict[str, Similarity]:
+    """Compare all images in every layer of a stream, in bounded memory.
+
+    Args:
+        batches: (index, layer -> activations (images, *layer shape)), as `layers.stream` yields.
+        images: how many images there will be.
+
+    Returns:
+        layer -> its `Similarity`.
+
+    Raises:
+        ValueError: fewer than 3 images, or NaN or infinite activations.
+        OSError: the temporary files do not fit on the disk.
+    """
+    with Scratch(images) as scratch:
+        seen: dict[str, Patterns] = defaultdict(partial(Patterns, scratch))
+        for _, activations in batches:
+            for layer, x in activations.items():
+                seen[layer].update(x)
+        return {layer: patterns.similarity(layer) for layer, patterns in seen.items()}
+
+
+def to_correlation(products: Array) -> Array:
+    """Scale (..., k, k) products of centred vectors to a unit diagonal."""
+    norms = np.sqrt(np.diagonal(products, axis1=-2, axis2=-1))
+    matrix = products / (norms[..., :, None] * norms[..., None, :])
+    index = np.arange(matrix.shape[-1])
+    matrix[..., index, index] = np.where(np.isnan(norms), np.nan, 1)
+    return np.clip(matrix, -1, 1)
+
+
+def _similarity(
+    read: Read,
+    units: int,
+    shift: np.ndarray,
+    constant: NDArray[np.bool_],
+    block: int,
+    layer: str,
+) -> Similarity:
+    """Compare patterns of which `read` gives activations - shift.
+
+    With the bulk of an image's mean gone before the product, float32 loses nothing that
+    matters; the sums that come with the products take care of what is left of it.
+    """
+    images, where = len(shift), f" of layer {layer!r}" if layer else ""
+    _require(images, units, layer)
+    total = products(read, images, units, block)
+    inner, sums, shift = total[:-1, :-1], total[:-1, -1], shift.astype(float)
+    crossed = np.outer(shift, sums)
+    gram = inner + crossed + crossed.T + units * np.outer(shift, shift)
+    matrix = inner - np.outer(sums, sums) / units
+    usable = np.isfinite(np.diagonal(inner)) & ((np.diagonal(matrix) > 0) | constant)
+    if not usable.all():
+        raise ValueError(
+            f"activations{where} are NaN, infinite, or too large or small for float32 in images "
+            f"{np.flatnonzero(~usable).tolist()}"
+        )
+    matrix[constant] = matrix[:, constant] = np.nan
+    if constant.any():
+        warnings.warn(
+            f"the activations{where} are constant in images {np.flatnonzero(constant).tolist()}: "
+            "they have no correlation (NaN)",
+            stacklevel=3,
+        )
+    return Similarity(to_correlation(matrix), gram)
+
+
+def _require(images: int, units: int, layer: str) -> None:
+    where = f" of layer {layer!r}" if layer else ""
+    if images < 3 or units == 0:
+        raise ValueError(
+            f"correlations{where} need at least 3 images with activations, got {images:d} images"
+            + (" without any" if units == 0 else "")
+        )
+
+
+def _means(x: np.ndarray) -> np.ndarray:
+    means = np.empty(len(x), np.result_type(x, np.float32))
+    over_rows(lambda part: x[part].mean(axis=1, dtype=means.dtype, out=means[part]), x)
+    return means
+
+
+def _constant(x: np.ndarray) -> NDArray[np.bool_]:
+    # Almost every pattern differs within its first units already.
+    return np.array([(row[:64] == row[0]).all() and (row == row[0]).all() for row in x], bool)

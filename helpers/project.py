@@ -1,0 +1,77 @@
+"""The two profiles, quick and full: what each notebook asks for sizes, seeds and folders."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMITTED_RESULTS = ROOT / "data" / "results"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where a run takes its sizes from and where it writes.
+
+    Attributes:
+        name: "full" (the sources' networks, images and sizes) or "quick"
+            (only what the repository and the installed packages hold).
+        figures: folder that figures are written to.
+        results: folder that tables are written to.
+        seed: the seed from which every random number of a notebook starts.
+    """
+
+    name: str
+    figures: Path
+    results: Path
+    seed: int = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether this is the full profile."""
+        return self.name == "full"
+
+    def pick(self, full: T, quick: T) -> T:
+        """Return the value that belongs to this profile."""
+        return full if self.full else quick
+
+
+def current() -> Profile:
+    """Return the profile that the environment variable LAYERS_PROFILE names (default: full).
+
+    The quick profile writes below build/quick, which git ignores, so that it
+    never replaces a committed figure or table.
+
+    Raises:
+        ValueError: LAYERS_PROFILE is neither "full" nor "quick".
+    """
+    name = os.environ.get("LAYERS_PROFILE", "full")
+    if name == "full":
+        return Profile(name, ROOT / "figures", COMMITTED_RESULTS)
+    if name == "quick":
+        quick = ROOT / "build" / "quick"
+        return Profile(name, quick / "figures", quick / "results")
+    raise ValueError(f"LAYERS_PROFILE={name!r}: choose 'full' or 'quick' (unset means full)")
+
+
+def downloads() -> Path:
+    """Return the folder of local data: LAYERS_DATA if set, else data/downloads."""
+    return Path(os.environ.get("LAYERS_DATA") or ROOT / "data" / "downloads")
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def shown(path: Path) -> str:
+    """Return a path as it may be printed: relative to the project, else its last two parts."""
+    path = Path(path)
+    if path.is_absolute() and path.is_relative_to(ROOT):
+        return str(path.relative_to(ROOT))
+    return str(Path(*path.parts[-2:]))

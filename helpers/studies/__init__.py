@@ -1,0 +1,1 @@
+"""What exactly one notebook needs and a cell cannot hold."""

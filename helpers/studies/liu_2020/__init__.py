@@ -1,0 +1,1 @@
+"""Notebook 04: population sparseness and accuracy (Liu, Zhen & Liu 2020)."""

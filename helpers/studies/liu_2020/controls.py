@@ -1,0 +1,96 @@
+"""The population sparseness of a network's control twins."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+
+import keras
+import pandas as pd
+from numpy.typing import ArrayLike
+from tqdm.auto import tqdm
+
+from helpers.data.image_set import ImageSet
+from helpers.layers import categories
+from helpers.metrics import correlation
+from helpers.models import twins
+
+
+def psi_of_twins(
+    model: keras.Model,
+    images: ImageSet,
+    intact: pd.DataFrame,
+    seeds: Iterable[int] = range(3),
+    bias_seeds: Iterable[int] = range(1),
+) -> pd.DataFrame:
+    """Return the PSI of a network beside that of its twins on the same images.
+
+    Conditions: intact; weights permuted and biases permuted, once a seed; no ReLU.
+    Every twin is built, run once, and let go before the next.
+
+    Args:
+        model: a functional or sequential model with a `source`.
+        images: the image set that `intact` was measured on.
+        intact: the network's own PSI, rows of `categories.psi_table`; its layers are those
+            measured in the twins.
+        seeds: of the permutations of weights.
+        bias_seeds: of the permutations of biases.
+
+    Returns:
+        As `categories.psi_table`, measure psi only, with columns condition and seed;
+        network is the intact network's title throughout.
+    """
+    own = intact.query("measure == 'psi'")
+    names, conditions = list(own["layer"].unique()), list(_conditions(seeds, bias_seeds))
+    title = own["network"].iloc[0]
+    parts = [own.assign(condition="intact", seed=0)]
+    for condition, seed in tqdm(conditions, desc=f"twins of {model.name}", leave=False):
+        gc.collect()  # a network holds cycles: without this, twins pile up in memory
+        twin = _twin(model, condition, seed)
+        responses = categories.respond(twin, images, names, progress=False)
+        table = categories.psi_table(responses).query("measure == 'psi'")
+        parts.append(table.assign(network=title, condition=condition, seed=seed))
+    return pd.concat(parts, ignore_index=True)
+
+
+def summary(table: pd.DataFrame, shares: Mapping[str, ArrayLike]) -> pd.DataFrame:
+    """Sum up each twin: its trend with depth, its correlation with accuracy, its dead units.
+
+    Args:
+        table: from `psi_of_twins`, one network or several.
+        shares: network -> (categories,) accuracy of the intact network.
+
+    Returns:
+        Columns tau (Kendall, layer index and PSI of all categories), r (PSI of the
+        deepest layer and accuracy), dead (share of the units of all layers), indexed
+        by network, condition, seed.
+    """
+
+    def numbers(rows: pd.DataFrame) -> pd.Series:
+        deepest = rows[rows["depth"] == rows["depth"].max()]
+        accuracy = shares[rows["network"].iloc[0]]
+        units = rows.drop_duplicates("layer")[["dead", "units"]].sum()
+        return pd.Series(
+            {
+                "tau": correlation.depth_trend(categories.wide(rows), repeats=2)[0],
+                "r": correlation.correlation(deepest["value"], accuracy, repeats=2)["r"],
+                "dead": units["dead"] / units["units"],
+            }
+        )
+
+    keys = ["network", "condition", "seed"]
+    return table.groupby(keys, sort=False)[list(table.columns)].apply(numbers)
+
+
+def _conditions(seeds: Iterable[int], bias_seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
+    yield from (("weights permuted", seed) for seed in seeds)
+    yield from (("biases permuted", seed) for seed in bias_seeds)
+    yield "no ReLU", 0
+
+
+def _twin(model: keras.Model, condition: str, seed: int) -> keras.Model:
+    if condition == "weights permuted":
+        return twins.permute_weights(model, seed)
+    if condition == "biases permuted":
+        return twins.permute_biases(model, seed)
+    return twins.without_nonlinearity(model)

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+
+from helpers.data._cache import cached, digest
+from helpers.metrics.embeddings import embed
+
+KEY = {"kind": "square", "of": 3}
+
+
+@pytest.fixture
+def compute():
+    def run():
+        run.calls += 1
+        return {"a": np.arange(3.0), "b": np.array([[run.calls]])}
+
+    run.calls = 0
+    return run
+
+
+def only_file(folder):
+    (path,) = folder.iterdir()
+    return path
+
+
+def test_a_hit_computes_nothing(tmp_path, compute):
+    first = cached(tmp_path / "new", KEY, compute)
+    again = cached(tmp_path / "new", dict(reversed(KEY.items())), compute)
+    assert compute.calls == 1
+    assert list(again) == ["a", "b"]
+    assert all((first[name] == again[name]).all() for name in first)
+
+
+@pytest.mark.parametrize("other", [{"of": 4}, {"kind": "cube"}, {"more": 1}])
+def test_another_key_is_another_result(tmp_path, compute, other):
+    cached(tmp_path, KEY, compute)
+    cached(tmp_path, KEY | other, compute)
+    assert compute.calls == 2
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def flip_a_byte_of_the_data(path):
+    content = path.read_bytes()
+    at = content.index(np.arange(3.0).tobytes())
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+
+
+def change_an_array(path):
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **{**arrays, "a": arrays["a"] + 1})
+
+
+def replace_by_text(path):
+    path.write_text("<html>404</html>")
+
+
+DAMAGES = [truncate, empty, flip_a_byte_of_the_data, change_an_array, replace_by_text]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_damaged_file_is_computed_again_and_replaced(tmp_path, compute, damage):
+    cached(tmp_path, KEY, compute)
+    damage(only_file(tmp_path))
+    with pytest.warns(UserWarning, match="damaged"):
+        found = cached(tmp_path, KEY, compute)
+    assert compute.calls == 2 and (found["a"] == np.arange(3)).all()
+    cached(tmp_path, KEY, compute)
+    assert compute.calls == 2
+
+
+def test_a_file_of_another_key_is_not_believed(tmp_path, compute):
+    cached(tmp_path, KEY, compute)
+    first = only_file(tmp_path)
+    cached(tmp_path, KEY | {"of": 4}, compute)
+    (second,) = set(tmp_path.iterdir()) - {first}
+    second.write_bytes(first.read_bytes())
+    with pytest.warns(UserWarning, match="another key"):
+        cached(tmp_path, KEY | {"of": 4}, compute)
+    assert compute.calls == 3
+
+
+def test_an_interrupted_run_leaves_nothing_half_done(tmp_path, compute, monkeypatch):
+    def interrupt(file, **arrays):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        cached(tmp_path, KEY, compute)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_costs_a_warning_only(tmp_path, compute):
+    (tmp_path / "file").write_text("")
+    with pytest.warns(UserWarning, match="could not be kept"):
+        found = cached(tmp_path / "file" / "folder", KEY, compute)
+    assert (found["a"] == np.arange(3)).all()
+
+
+def test_digest_tells_content_dtype_and_shape_apart():
+    x = np.arange(6.0)
+    different = [x, x + 1, x.astype(np.float32), x.reshape(2, 3), x.reshape(3, 2)]
+    assert len({digest(a) for a in different}) == len(different)
+    assert digest(x.reshape(2, 3)) == digest(np.asfortranarray(x.reshape(2, 3)))
+    assert digest(x, x) != digest(x)
+
+
+def test_embeddings_are_kept_by_activations_method_seed_and_settings(tmp_path):
+    x = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+
+    def files(**changes):
+        embed(**({"x": x, "method": "pca", "seed": 1, "cache": tmp_path} | changes))
+        return len(list(tmp_path.iterdir()))
+
+    assert files() == 1
+    assert files() == 1
+    assert files(x=x + 1) == 2
+    assert files(seed=2) == 3
+    assert files(method="tsne", n_iter=20, perplexity=5) == 4
+    assert files(method="tsne", n_iter=20, perplexity=6) == 5
+
+
+def test_a_kept_embedding_is_the_computed_one(tmp_path):
+    x = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
+    first = embed(x, "pca", cache=tmp_path)
+    assert (embed(x, "pca", cache=tmp_path) == first).all() and (embed(x, "pca") == first).all()

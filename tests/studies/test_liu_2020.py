@@ -1,0 +1,128 @@
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.data.image_set import ImageSet
+from helpers.layers import categories
+from helpers.metrics import correlation
+from helpers.models._source import Source
+from helpers.studies.liu_2020 import claims, controls, difficulty
+
+
+def image_set(per_category=4):
+    labels = np.repeat(list("abcd"), per_category)
+    pixels = np.random.default_rng(0).integers(0, 256, (len(labels), 6, 6, 3), dtype=np.uint8)
+    names = np.arange(len(labels)).astype(str)
+    return ImageSet("made", "made", "none", names, labels, pixels=pixels)
+
+
+@pytest.fixture(scope="module")
+def model():
+    inputs = keras.Input((6, 6, 3), name="input")
+    x = inputs
+    for i in range(3):
+        start = keras.initializers.RandomNormal(stddev=0.3, seed=i)
+        x = keras.layers.Conv2D(
+            5, 2, activation="relu", kernel_initializer=start, bias_initializer=start, name=f"c{i}"
+        )(x)
+    made = keras.Model(inputs, x)
+    made.source = Source("made", "random", "", lambda image: keras.ops.cast(image, "float32") / 255)
+    return made
+
+
+@pytest.fixture(scope="module")
+def table(model):
+    own = categories.psi_table(categories.respond(model, image_set(), ["c?"], progress=False))
+    return controls.psi_of_twins(model, image_set(), own, seeds=range(2), bias_seeds=range(1))
+
+
+def test_every_twin_is_measured_beside_the_intact_network(model, table):
+    kinds = table.drop_duplicates(["condition", "seed"])[["condition", "seed"]]
+    assert list(kinds.itertuples(index=False, name=None)) == [
+        ("intact", 0),
+        ("weights permuted", 0),
+        ("weights permuted", 1),
+        ("biases permuted", 0),
+        ("no ReLU", 0),
+    ]
+    assert set(table["network"]) == {"made"} and set(table["measure"]) == {"psi"}
+    alone = categories.psi_table(categories.respond(model, image_set(), ["c?"], progress=False))
+    intact = table.query("condition == 'intact'")["value"].to_numpy()
+    np.testing.assert_allclose(intact, alone.query("measure == 'psi'")["value"])
+    by_twin = [rows["value"].to_numpy() for _, rows in table.groupby(["condition", "seed"])]
+    assert len({tuple(values.round(6)) for values in by_twin}) == 5
+
+
+def test_a_summary_says_what_the_parts_say(table):
+    shares = {"made": np.array([0.1, 0.4, 0.8, 0.5])}
+    found = controls.summary(table, shares).loc[("made", "no ReLU", 0)]
+    rows = table.query("condition == 'no ReLU'")
+    assert found["tau"] == correlation.depth_trend(categories.wide(rows), repeats=2)[0]
+    deepest = rows.query("layer == 'c2'")["value"]
+    assert found["r"] == pytest.approx(np.corrcoef(deepest, shares["made"])[0, 1])
+    assert found["dead"] == rows.drop_duplicates("layer")["dead"].sum() / 15
+
+
+def test_checks_of_difficulty(model):
+    images = image_set()
+    halves = {"even": np.arange(16) % 2 == 0, "odd": np.arange(16) % 2 == 1}
+    seen = {"made": categories.respond(model, images, ["c?"], "c2", halves, progress=False)}
+    psi = categories.psi_table(seen["made"]).query("measure == 'psi'")
+    share, control = np.array([0.2, 0.9, 0.5, 0.4]), np.array([1.0, 3.0, 2.0, 5.0])
+    fixed = difficulty.given(psi, {"made": share}, {"x": {"made": control}})
+    last = categories.wide(psi)[:, 2]
+    found = fixed.query("layer == 'c2'").set_index("check")["r"]
+    assert found["plain"] == pytest.approx(np.corrcoef(last, share)[0, 1])
+    assert found["x"] == pytest.approx(correlation.partial(last, share, control))
+
+    correct = {"made": np.random.default_rng(0).uniform(size=16) < 0.5}
+    crossed = difficulty.across_halves(seen, correct, halves).query("layer == 'c2'")
+    expected = []
+    for ours, theirs in (("even", "odd"), ("odd", "even")):
+        half = categories.wide(categories.psi_table(seen["made"], ours).query("measure == 'psi'"))
+        share = [correct["made"][halves[theirs] & (images.category == c)].mean() for c in "abcd"]
+        expected.append(np.corrcoef(half[:, 2], share)[0, 1])
+    other = crossed.set_index("check").loc["other images", "r"]
+    assert other == pytest.approx(np.mean(expected))
+    stable = difficulty.stability(seen["made"], halves)
+    assert stable.index.tolist() == ["c0", "c1", "c2"] and stable.between(-1, 1).all()
+
+
+def correlations(values, null=0.2, width=0.1):
+    r = np.array(values)
+    return pd.DataFrame({"r": r, "low": r - width, "high": r + width, "null": null})
+
+
+def verdicts_of(claims):
+    return [claim["verdict"] for claim in claims]
+
+
+def test_claims_about_depth():
+    rising = claims.about_depth("n", (0.4, 0.3, 0.5, 0.0), [(1, 0)], list("abcd"))
+    assert verdicts_of(rising) == ["holds", "holds"]
+    falling = claims.about_depth("n", (-0.4, -0.5, 0.1, 0.0), [(3, 0)], list("abcd"))
+    assert verdicts_of(falling) == ["differs", "differs"]
+
+
+def test_claims_about_accuracy_are_open_at_the_ceiling():
+    share = np.array([0.2, 0.5, 1.0, 0.9])
+    strong = correlations([0.0, 0.1, 0.4, 0.7])
+    found = claims.about_accuracy("n", strong, (1, 0.5, 1), (0.5, 0.45), share)
+    assert verdicts_of(found) == ["holds"] * 4
+    none = correlations([0.0, 0.1, 0.0, 0.05])
+    found = claims.about_accuracy("n", none, (0, -0.5, 1), (0.1, 0.0), share)
+    assert verdicts_of(found) == ["differs"] * 4
+    found = claims.about_accuracy("n", none, (0, -0.5, 1), (0.1, 0.0), np.ones(4))
+    assert verdicts_of(found) == ["cannot be judged"] * 4
+
+
+def test_claims_about_twins():
+    index = pd.MultiIndex.from_tuples(
+        [("n", "intact", 0), ("n", "weights permuted", 0), ("n", "weights permuted", 1),
+         ("n", "no ReLU", 0)],
+        names=["network", "condition", "seed"],
+    )  # fmt: skip
+    summary = pd.DataFrame({"tau": [0.4, -0.1, 0.0, 0.2], "r": [0.1, 0.0, 0.1, 0.0]}, index)
+    found = claims.about_twins("n", summary, null=0.2)
+    assert verdicts_of(found) == ["holds", "cannot be judged", "differs", "cannot be judged"]

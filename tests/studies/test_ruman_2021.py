@@ -1,0 +1,222 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import data, models
+from helpers.models import training
+from helpers.studies.ruman_2021 import claims, study
+from helpers.studies.ruman_2021.claims import (
+    agreement,
+    compare,
+    judge,
+    published_table,
+    trends,
+    unanimous,
+)
+
+WIDTHS = (6, 5, 4, 3)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    arrays = data.digits_split()
+    return data.Arrays(
+        **{**vars(arrays), "x_train": arrays.x_train[:300], "y_train": arrays.y_train[:300]}
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def pair(digits, cache):
+    return study.train_pair(digits, cache=cache)
+
+
+def toy(seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(200, 6)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+    return x, y
+
+
+def fit(**changes):
+    x, y = toy()
+    settings = {"learning_rate": 0.1, "epochs": 6, "batch_size": 8} | changes
+    return training.train(models.mlp(WIDTHS), x, y, toy(1), **settings)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    return folder, *fit(cache=folder)
+
+
+def weights_equal(a, b):
+    return all((v == w).all() for v, w in zip(a.get_weights(), b.get_weights(), strict=True))
+
+
+def test_the_network_starts_as_the_source_does():
+    weights = models.mlp((784, 512, 10), seed=3).get_weights()
+    for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
+        bound = len(kernel) ** -0.5
+        for values in (kernel, bias):
+            assert 0.8 * bound < np.abs(values).max() <= bound * (1 + 1e-6)
+    assert not weights_equal(models.mlp(WIDTHS, 0), models.mlp(WIDTHS, 1))
+
+
+def test_training_learns(fitted):
+    _, _, curve = fitted
+    assert list(curve["epoch"]) == [e for e in range(1, 7) for _ in range(2)]
+    test = curve[curve["set"] == "test"]
+    assert test["accuracy"].iloc[-1] > max(0.7, test["accuracy"].iloc[0])
+    assert test["loss"].iloc[-1] < test["loss"].iloc[0]
+
+
+def test_training_is_the_same_to_the_last_bit_and_leaves_the_model_alone(fitted):
+    x, y = toy()
+    model = models.mlp(WIDTHS)
+    settings = {"learning_rate": 0.1, "epochs": 6, "batch_size": 8}
+    again, curve = training.train(model, x, y, toy(1), **settings)
+    assert weights_equal(again, fitted[1]) and curve.equals(fitted[2])
+    assert weights_equal(model, models.mlp(WIDTHS)) and not weights_equal(again, model)
+
+
+def test_trained_weights_are_kept_by_data_and_settings(fitted, monkeypatch):
+    folder, trained, curve = fitted
+    calls = []
+    monkeypatch.setattr(
+        training, "_fit", lambda *a, **settings: calls.append(settings) or np.zeros((12, 3))
+    )
+    found, same_curve = fit(cache=folder)
+    assert not calls and weights_equal(found, trained)
+    pd.testing.assert_frame_equal(same_curve, curve)
+    for changes in ({"seed": 1}, {"learning_rate": 0.2}, {"momentum": 0}):
+        fit(cache=folder, **changes)
+        assert changes.items() <= calls.pop().items()
+
+
+def test_a_diverging_loss_is_an_error():
+    with pytest.raises(FloatingPointError, match="lower learning_rate"):
+        fit(learning_rate=1e30, epochs=1)
+
+
+def test_activations_are_those_of_the_layers():
+    model = models.mlp(WIDTHS)
+    x, _ = toy()
+    kernel, bias = model.get_weights()[:2]
+    found = training.activations(model, x, ["layer1", "logits"], batch_size=64)
+    assert found["layer1"].dtype == np.float32
+    assert found["layer1"] == pytest.approx(np.maximum(x @ kernel + bias, 0), abs=1e-5)
+    assert found["logits"].shape == (200, 3)
+
+
+def test_representations_of_a_pair(pair, digits):
+    found = pair.activations(digits.x_train[:20])
+    assert list(found) == [(c, layer) for c in study.CONDITIONS for layer in study.LAYERS]
+    assert found["trained", "input"] is found["untrained", "input"]
+    assert found["trained", "input"] == pytest.approx(digits.x_train[:20].reshape(20, -1) / 255)
+    assert [found["trained", layer].shape[1] for layer in study.LAYERS] == [64, 512, 256, 128]
+    assert (found["trained", "layer1"] != found["untrained", "layer1"]).any()
+
+
+def test_a_replication_has_every_number_once(digits, pair, cache):
+    done = study.replicate(digits, 0, 60, ("pca",), cache)
+    keys = ["method", "condition", "layer", "measure"]
+    assert not done.table.duplicated(keys).any()
+    assert done.table["value"].notna().all()
+    assert done.table.groupby("method").size().to_dict() == {"raw": 8 * 8, "pca": 8 * 9}
+    inputs = done.table[done.table["layer"] == "input"]
+    assert (inputs.groupby(["method", "measure"])["value"].nunique() == 1).all()
+    assert done.images.shape[0] == len(done.labels) == 60
+    assert done.points["pca"]["trained", "layer3"].shape == (60, 2)
+
+
+def test_embedding_the_training_images_takes_the_layers_asked_for(digits, pair, cache):
+    ends = ("input", "layer3")
+    points, table = study.embed_training_images(digits, "pca", ends, 50, cache)
+    assert {layer for _, layer in points} == set(ends)
+    assert len(points["trained", "input"]) == 50
+    assert set(table["measure"]) == set(claims.FIVE) and len(table) == 4 * 5
+
+
+def made_up(slopes, seeds=3, method="tsne", dataset="mnist"):
+    """A table in which d_s changes with depth by slopes[condition], a little more every seed."""
+    rows = [
+        (dataset, seed, method, condition, layer, depth, "d_s", 1 + depth * slope * (1 + seed))
+        for seed in range(seeds)
+        for condition, slope in slopes.items()
+        for depth, layer in enumerate(study.LAYERS)
+    ]
+    return pd.DataFrame(rows, columns=study.COLUMNS)
+
+
+def test_trends_are_signed_towards_better():
+    found = trends(made_up({"trained": -0.1, "untrained": 0.2}))
+    assert found["trained"].to_numpy() == pytest.approx([0.1, 0.2, 0.3])
+    assert found["untrained"].to_numpy() == pytest.approx([-0.2, -0.4, -0.6])
+    assert found["steps"].to_numpy() == pytest.approx([0.1, 0.2, 0.3])
+    assert found["gap"].to_numpy() == pytest.approx([0.3, 0.6, 0.9])
+    assert found["lead"].to_numpy() == pytest.approx([0.9, 1.8, 2.7])
+
+
+def test_agreement_needs_every_seed():
+    clear = agreement(trends(made_up({"trained": -0.1, "untrained": 0.2}))).iloc[0]
+    assert (clear["improves"], clear["worsens"], clear["worse"]) == (True, True, True)
+    opposite = agreement(trends(made_up({"trained": 0.1, "untrained": -0.2}))).iloc[0]
+    assert (opposite["improves"], opposite["worsens"], opposite["worse"]) == (False, False, False)
+    assert clear["each step"] is True and opposite["each step"] is False
+    assert unanimous([1, 2, -1]) is None and unanimous([0.0, 1]) is None
+    assert unanimous([]) is None and unanimous([np.nan, 1]) is True
+    grid = claims.agreement_grid(agreement(trends(made_up({"trained": -0.1, "untrained": -0.2}))))
+    assert grid["d_s"].to_dict() == {
+        ("improves", "mnist", "tsne"): "✓",
+        ("each step", "mnist", "tsne"): "✓",
+        ("worsens", "mnist", "tsne"): "✗",
+        ("worse", "mnist", "tsne"): "✗",
+    }
+
+
+def test_the_published_tables_are_complete_and_judge_themselves_true():
+    published = published_table(data.published("ruman-2021"))
+    assert len(published) == 160 and published.notna().all(axis=None)
+    compared = compare(published, published)
+    assert len(compared) == 160 and (compared["difference"] == 0).all()
+    judged = judge(published, published, published)
+    tables = judged[judged["claim"].str.contains("table of 40")]
+    assert len(tables) == 4 and (tables["verdict"] == "holds").all()
+    assert tables["ours"].str.startswith("40 of the 40").all()
+
+
+def test_numbers_too_far_away_differ_and_missing_ones_cannot_be_judged():
+    published = published_table(data.published("ruman-2021"))
+    ours = published[published["dataset"] == "mnist"].copy()
+    ours.loc[ours["method"] == "umap", "value"] += 0.021
+    judged = judge(ours, ours, published)
+    verdict = judged.set_index("claim")["verdict"]
+    assert verdict["MNIST, t-SNE: the table of 40 numbers"] == "holds"
+    assert verdict["MNIST, UMAP: the table of 40 numbers"] == "differs"
+    assert verdict["Fashion-MNIST, UMAP: the table of 40 numbers"] == "cannot be judged"
+    assert not judged["claim"].str.contains("weaker").any()
+
+
+def test_a_trend_must_hold_at_the_sources_size_too():
+    published = published_table(data.published("ruman-2021"))
+    seeds = published[published["dataset"] == "mnist"]
+    large = seeds.copy()
+    trained = (large["condition"] == "trained") & (large["measure"] == "d_s")
+    large.loc[trained, "value"] += 0.1 * large["depth"]
+    claim = "MNIST, t-SNE: the trained network's structure improves with depth"
+    for full_size, verdict in ((seeds, "holds"), (large, "cannot be judged")):
+        judged = judge(seeds, full_size, published).set_index("claim")
+        assert judged.loc[claim, "verdict"] == verdict
+        assert "at the source's size" in judged.loc[claim, "rule"]
+    judged = judge(large, large, published).set_index("claim")
+    assert judged.loc[claim, "verdict"] == "differs"
+    ends = seeds[seeds["layer"].isin(["input", "layer3"]) & (seeds["method"] == "tsne")]
+    judged = judge(seeds, ends, published).set_index("claim")
+    assert judged.loc[claim, "verdict"] == "holds"
+    umap = judged.loc[claim.replace("t-SNE", "UMAP"), "rule"]
+    assert "at the source's size" not in umap

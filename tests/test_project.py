@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from helpers import project
+
+
+def test_full_is_the_default_and_writes_the_committed_folders(monkeypatch):
+    monkeypatch.delenv("LAYERS_PROFILE", raising=False)
+    p = project.current()
+    assert p.full
+    assert p.pick(full=40, quick=4) == 40
+    assert p.results == project.ROOT / "data" / "results"
+    assert p.figures == project.ROOT / "figures"
+
+
+def test_quick_writes_elsewhere(monkeypatch):
+    monkeypatch.setenv("LAYERS_PROFILE", "quick")
+    p = project.current()
+    assert p.pick(full=40, quick=4) == 4
+    for folder in (p.figures, p.results):
+        assert folder.is_relative_to(project.ROOT / "build")
+
+
+def test_an_unknown_profile_is_refused(monkeypatch):
+    monkeypatch.setenv("LAYERS_PROFILE", "fast")
+    with pytest.raises(ValueError, match="LAYERS_PROFILE='fast': choose 'full' or 'quick'"):
+        project.current()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("", project.ROOT / "data" / "downloads"), ("there", Path("there"))]
+)
+def test_the_data_folder_follows_the_environment(monkeypatch, value, expected):
+    monkeypatch.setenv("LAYERS_DATA", value)
+    assert project.downloads() == expected
+
+
+def test_shown_paths_never_start_at_the_root():
+    inside = project.ROOT / "data" / "registry.csv"
+    assert project.shown(inside) == str(Path("data") / "registry.csv")
+    assert not Path(project.shown(project.ROOT.parent / "a" / "b" / "c.jpg")).is_absolute()

@@ -1,0 +1,1 @@
+"""What keeps the project in order: running notebooks, README, training and conversion."""
