@@ -16,6 +16,7 @@ from helpers.data.sets import (
     images_in,
     mnist,
     published,
+    rupprecht_pictures,
 )
 from helpers.data.wordnet import is_animal, superordinate
 
@@ -38,6 +39,7 @@ __all__ = [
     "mnist",
     "prefetched",
     "published",
+    "rupprecht_pictures",
     "sha256",
     "superordinate",
     "verify",

@@ -70,7 +70,9 @@ class ImageSet:
             ValueError: the image's file cannot be read.
         """
         if isinstance(index, int | np.integer):
-            return _decoding.decode(self.paths[index]) if self.pixels is None else self.pixels[index]
+            return (
+                _decoding.decode(self.paths[index]) if self.pixels is None else self.pixels[index]
+            )
         chosen = np.arange(len(self))[index]
         return replace(
             self,

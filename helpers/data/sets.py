@@ -35,6 +35,7 @@ __all__ = [
     "images_in",
     "mnist",
     "published",
+    "rupprecht_pictures",
     "verify",
 ]
 
@@ -48,6 +49,17 @@ def guest_love_photos() -> ImageSet:
     paths = [file.path for file in known.files]
     names = [Path(path).stem for path in paths]
     return _image_set(known, paths, names, [Path(path).parent.name for path in paths])
+
+
+def rupprecht_pictures() -> ImageSet:
+    """Return the 7 animal pictures, 100 x 100, that Rupprecht's (2017) public notebook reads.
+
+    The source records no licence for the single pictures and gives them no categories:
+    all have the category "animal".
+    """
+    known = _registry.find("rupprecht-2017-basis")
+    paths = [file.path for file in known.files]
+    return _image_set(known, paths, [Path(path).stem for path in paths], ["animal"] * len(paths))
 
 
 def imagenet_samples() -> ImageSet:

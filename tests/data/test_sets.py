@@ -18,9 +18,11 @@ IMAGE_SETS = {
     "guest-love-2017": (data.guest_love_photos, 40, 8),
     "imagenet-sample-images": (data.imagenet_samples, 500, 500),
     "caltech-101": (data.caltech101, 2525, 101),
+    "rupprecht-2017-basis": (data.rupprecht_pictures, 7, 1),
 }
 FILES = {name: count for name, (_, count, _) in IMAGE_SETS.items()}
-FILES |= {"inception-2015-12-05": 3, "squeezenet-1.1": 2, "mnist": 4, "fashion_mnist": 4}
+FILES |= {"inception-2015-12-05": 3, "squeezenet-1.1": 2, "googlenet-2014": 116}
+FILES |= {"mnist": 4, "fashion_mnist": 4}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -323,6 +325,15 @@ def test_the_real_images_load(name):
     assert len(set(images.names)) == count
     assert images[0].ndim == 3
     assert images.thumbnail(count - 1).shape == (64, 64, 3)
+
+
+def test_the_weights_of_googlenet_have_the_sizes_of_its_tensors():
+    sizes = {file.path: file.size for file in _registry.find("googlenet-2014").files}
+    assert sum(sizes.values()) == 4 * 6_998_552
+    assert sizes["weights/conv1/7x7_s2_filter.bin"] == 4 * 64 * 7 * 7 * 3
+    assert sizes["weights/loss3/classifier_bias.bin"] == 4 * 1000
+    biases = {path.replace("_filter", "_bias") for path in sizes if "_filter" in path}
+    assert len(biases) == 58 and biases < set(sizes)
 
 
 @pytest.mark.skipif(not (project.downloads() / "mnist.npz").exists(), reason="no local MNIST")
