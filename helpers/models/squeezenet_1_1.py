@@ -10,12 +10,11 @@ import tensorflow as tf
 from keras import layers
 
 from helpers import data
-from helpers.models import _openvino
+from helpers.models import _caffe, _openvino
 from helpers.models._source import Source
 
 FOLDER = "squeezenet-1.1"
 SIDE = 227
-BGR_MEANS = (104.0, 117.0, 123.0)
 # Filters of each fire module: squeeze 1x1, and each of the two expand convolutions.
 FIRE = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128)}
 FIRE |= {6: (48, 192), 7: (48, 192), 8: (64, 256), 9: (64, 256)}
@@ -58,11 +57,11 @@ def architecture() -> keras.Model:
     """Build SqueezeNet 1.1 without its weights."""
     inputs = layers.Input((SIDE, SIDE, 3), name="input")
     x = layers.Conv2D(64, 3, strides=2, activation="relu", name="conv1")(inputs)
-    x = _pool(x, "pool1")
+    x = _caffe.max_pool(x, "pool1")
     for i in FIRE:
         x = _fire(x, i)
         if i in (3, 5):
-            x = _pool(x, f"pool{i}")
+            x = _caffe.max_pool(x, f"pool{i}")
     x = layers.Conv2D(1000, 1, activation="relu", name="conv10")(x)
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     outputs = layers.Softmax(name="predictions")(x)
@@ -76,7 +75,7 @@ def preprocess(image: tf.Tensor) -> tf.Tensor:
     nothing is cropped away, whatever the image's shape.
     """
     resized = tf.image.resize(image, (SIDE, SIDE), antialias=True)
-    return resized[..., ::-1] - tf.constant(BGR_MEANS)
+    return _caffe.centred(resized)
 
 
 def _fire(x: keras.KerasTensor, i: int) -> keras.KerasTensor:
@@ -89,13 +88,6 @@ def _fire(x: keras.KerasTensor, i: int) -> keras.KerasTensor:
         for size in (1, 3)
     ]
     return layers.Concatenate(name=f"fire{i}")(sides)
-
-
-def _pool(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    # Caffe rounds up: a window may hang over the far edge. With a window of 3
-    # and a stride of 2 that happens for even sides, where "same" does just that.
-    padding = "same" if x.shape[1] % 2 == 0 else "valid"
-    return layers.MaxPooling2D(3, strides=2, padding=padding, name=name)(x)
 
 
 def _fitting(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from helpers import data, layers, project
-from helpers.models import _openvino, squeezenet_1_1
+from helpers.models import _caffe, _openvino, squeezenet_1_1
 
 FOLDER = project.downloads() / squeezenet_1_1.FOLDER
 PHOTOS = project.downloads() / "guest-love-2017"
@@ -105,7 +105,7 @@ def test_pooling_rounds_up_as_caffe_does(side):
 
     x = np.random.default_rng(0).normal(size=(1, side, side, 1)).astype("float32")
     inputs = Input((side, side, 1))
-    pooled = Model(inputs, squeezenet_1_1._pool(inputs, "pool"))(x)[0, ..., 0]
+    pooled = Model(inputs, _caffe.max_pool(inputs, "pool"))(x)[0, ..., 0]
     starts = 2 * np.arange(int(np.ceil((side - 3) / 2)) + 1)
     written_out = [[x[0, i : i + 3, j : j + 3].max() for j in starts] for i in starts]
     np.testing.assert_array_equal(pooled, written_out)
