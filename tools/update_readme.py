@@ -25,7 +25,7 @@ GALLERY = {
     "04_psi_by_layer": "How sparsely two networks code 101 categories, above what noise would give",
     "05_mnist_tsne": "What each layer of an MLP makes of MNIST, before and after training",
 }
-HEADER = "| notebook | claims: hold | differ | cannot be judged | time | peak memory |"
+HEADER = "| notebook | claims: hold | differ | mixed | cannot be judged | time | peak memory |"
 
 
 def update() -> None:
@@ -45,7 +45,7 @@ def updated(text: str) -> str:
 def scorecard() -> str:
     """Return a Markdown table: for each notebook its verdicts, run time and peak memory."""
     counts = report.scorecard().set_index("notebook")
-    rows = [HEADER, "| --- | --- | --- | --- | --- | --- |"]
+    rows = [HEADER, re.sub(r"[^|]+", " --- ", HEADER)]
     for path in find():
         title, measured = _first_cell(path)
         cells = [f"[{path.stem[:2]} {title}](notebooks/{path.name})"]

@@ -11,7 +11,6 @@ from helpers.models.mini import mini_inception
 from helpers.models.networks import (
     GUEST_LOVE_LAYERS,
     RUPPRECHT_LAYERS,
-    describe,
     input_stage,
     mlp,
     top,
@@ -26,7 +25,6 @@ __all__ = [
     "SOURCE_NAMES",
     "SQUEEZENET_LAYERS",
     "application",
-    "describe",
     "googlenet_2014",
     "inception_v3_2015",
     "inception_v3_2015_untrained",

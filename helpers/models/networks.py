@@ -61,20 +61,6 @@ def input_stage(channels: int = 3) -> keras.Model:
     return model
 
 
-def describe(profile_name: str, model: keras.Model, images: data.ImageSet | data.Arrays) -> None:
-    """Print what a notebook runs with: profile, network, weights, images and their licence."""
-    source = model.source
-    sha256 = f", SHA-256 {source.sha256}" if source.sha256 else ""
-    training = "x_train" in vars(images)
-    count = f"{len(images.x_train)} + {len(images.x_test)}" if training else len(images)
-    print(f"profile  {profile_name}")
-    print(f"network  {source.title}")
-    print(f"weights  {source.weights}{sha256}")
-    print(f"images   {images.title}: {count}; licence: {images.licence}")
-    if source.note:
-        print(f"note     {source.note}")
-
-
 def top(probabilities: np.ndarray, k: int = 5) -> pd.DataFrame:
     """List each image's k most probable ImageNet classes, the most probable first.
 

@@ -266,19 +266,6 @@ def test_weights_that_cannot_be_fetched_are_a_clear_error(monkeypatch):
         models.application("VGG16")
 
 
-def test_the_header_says_what_a_notebook_runs_with(capsys, mini):
-    digits = data.digits(20)
-    models.describe("quick", mini, digits)
-    models.describe("quick", mini, data.digits_split())
-    printed = capsys.readouterr().out
-    assert "profile  quick\nnetwork  mini-Inception\n" in printed
-    assert f"weights  mini_inception.npz, SHA-256 {mini.source.sha256}\n" in printed
-    assert f"images   {digits.title}: 20; licence: {digits.licence}\n" in printed
-    assert ": 1438 + 359; licence" in printed
-    assert "note" not in printed
-    assert str(project.ROOT) not in printed
-
-
 def test_probabilities_of_another_shape_have_no_classes():
     with pytest.raises(ValueError, match=r"\(2, 10\) must be \(images, 1000\)"):
         models.top(np.ones((2, 10)))

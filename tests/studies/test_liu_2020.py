@@ -3,6 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import report
 from helpers.data.image_set import ImageSet
 from helpers.layers import categories
 from helpers.metrics import correlation
@@ -94,27 +95,37 @@ def correlations(values, null=0.2, width=0.1):
     return pd.DataFrame({"r": r, "low": r - width, "high": r + width, "null": null})
 
 
-def verdicts_of(claims):
-    return [claim["verdict"] for claim in claims]
+def verdicts_of(found):
+    return [holds if holds is None else bool(holds) for _, holds, *_ in found.values()]
+
+
+def test_every_claim_is_judged_on_every_network():
+    twins = pd.MultiIndex.from_product([["n"], ["intact", "weights permuted", "no ReLU"], [0]])
+    summary = pd.DataFrame({"tau": [0.4, 0.0, 0.0], "r": [0.4, 0.0, 0.0]}, twins)
+    found = claims.about_depth("n", (0.4, 0.3, 0.5, 0.0), [(1, 0)], list("abcd"))
+    found |= claims.about_accuracy("n", correlations([0.1]), (1, 0.5, 1), (0.5, 0.4), np.ones(4))
+    found |= claims.about_twins("n", summary, null=0.2)
+    assert list(found) == [(claim, "n") for claim in report.claims("04")["id"]]
 
 
 def test_claims_about_depth():
     rising = claims.about_depth("n", (0.4, 0.3, 0.5, 0.0), [(1, 0)], list("abcd"))
-    assert verdicts_of(rising) == ["holds", "holds"]
+    assert verdicts_of(rising) == [True, True]
     falling = claims.about_depth("n", (-0.4, -0.5, 0.1, 0.0), [(3, 0)], list("abcd"))
-    assert verdicts_of(falling) == ["differs", "differs"]
+    assert verdicts_of(falling) == [False, False]
 
 
 def test_claims_about_accuracy_are_open_at_the_ceiling():
     share = np.array([0.2, 0.5, 1.0, 0.9])
     strong = correlations([0.0, 0.1, 0.4, 0.7])
     found = claims.about_accuracy("n", strong, (1, 0.5, 1), (0.5, 0.45), share)
-    assert verdicts_of(found) == ["holds"] * 4
+    assert verdicts_of(found) == [True] * 4
     none = correlations([0.0, 0.1, 0.0, 0.05])
     found = claims.about_accuracy("n", none, (0, -0.5, 1), (0.1, 0.0), share)
-    assert verdicts_of(found) == ["differs"] * 4
+    assert verdicts_of(found) == [False] * 4
     found = claims.about_accuracy("n", none, (0, -0.5, 1), (0.1, 0.0), np.ones(4))
-    assert verdicts_of(found) == ["cannot be judged"] * 4
+    assert verdicts_of(found) == [None] * 4
+    assert {why for _, _, why in found.values()} == {"100% of the categories are at 100 %"}
 
 
 def test_claims_about_twins():
@@ -125,4 +136,4 @@ def test_claims_about_twins():
     )  # fmt: skip
     summary = pd.DataFrame({"tau": [0.4, -0.1, 0.0, 0.2], "r": [0.1, 0.0, 0.1, 0.0]}, index)
     found = claims.about_twins("n", summary, null=0.2)
-    assert verdicts_of(found) == ["holds", "cannot be judged", "differs", "cannot be judged"]
+    assert verdicts_of(found) == [True, None, False, None]

@@ -2,13 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import data, models
+from helpers import data, models, report
 from helpers.models import training
 from helpers.studies.ruman_2021 import claims, study
 from helpers.studies.ruman_2021.claims import (
     agreement,
     compare,
-    judge,
+    judged,
     published_table,
     trends,
     unanimous,
@@ -179,44 +179,56 @@ def test_agreement_needs_every_seed():
     }
 
 
-def test_the_published_tables_are_complete_and_judge_themselves_true():
-    published = published_table(data.published("ruman-2021"))
+@pytest.fixture(scope="module")
+def published():
+    return published_table(data.published("ruman-2021"))
+
+
+def test_the_published_tables_are_complete_and_judge_themselves_true(published):
     assert len(published) == 160 and published.notna().all(axis=None)
     compared = compare(published, published)
     assert len(compared) == 160 and (compared["difference"] == 0).all()
-    judged = judge(published, published, published)
-    tables = judged[judged["claim"].str.contains("table of 40")]
-    assert len(tables) == 4 and (tables["verdict"] == "holds").all()
-    assert tables["ours"].str.startswith("40 of the 40").all()
+    found = judged(published, published, published)
+    assert {claim for claim, *_ in (k if isinstance(k, tuple) else (k,) for k in found)} == set(
+        report.claims("05")["id"]
+    )
+    for claim, (ours, holds, *_) in found.items():
+        if str(claim).startswith("table-"):
+            assert ours.startswith("40 of the 40") and holds
 
 
-def test_numbers_too_far_away_differ_and_missing_ones_cannot_be_judged():
-    published = published_table(data.published("ruman-2021"))
+def test_what_was_published_is_what_the_rules_say_of_the_published_tables(published):
+    rows = report.claims("05").set_index("id")["published"]
+    theirs = trends(published)
+    found = agreement(theirs[theirs["measure"].isin(claims.FIVE)])
+    for (dataset, method), group in found.groupby(["dataset", "method"]):
+        for trend in claims.TRENDS:
+            shown = f"{claims.TITLES[dataset]}: {claims.count(list(group[trend]))}"
+            assert shown in rows[f"{method}-{trend.replace(' ', '-')}"].split("; ")
+    for method in claims.METHODS.values():
+        assert rows[f"{method}-weaker"] == claims.count(claims.weaker(theirs, method))
+
+
+def test_numbers_too_far_away_differ_and_missing_ones_cannot_be_judged(published):
     ours = published[published["dataset"] == "mnist"].copy()
     ours.loc[ours["method"] == "umap", "value"] += 0.021
-    judged = judge(ours, ours, published)
-    verdict = judged.set_index("claim")["verdict"]
-    assert verdict["MNIST, t-SNE: the table of 40 numbers"] == "holds"
-    assert verdict["MNIST, UMAP: the table of 40 numbers"] == "differs"
-    assert verdict["Fashion-MNIST, UMAP: the table of 40 numbers"] == "cannot be judged"
-    assert not judged["claim"].str.contains("weaker").any()
+    found = judged(ours, ours, published)
+    assert found["table-mnist-tsne"][1] and not found["table-mnist-umap"][1]
+    assert found["table-fashion_mnist-umap"][1:] == (
+        None,
+        "not computed at the source's size in this run",
+    )
+    assert not any("weaker" in claim for claim in found)
 
 
-def test_a_trend_must_hold_at_the_sources_size_too():
-    published = published_table(data.published("ruman-2021"))
+def test_a_trend_must_hold_at_the_sources_size_too(published):
     seeds = published[published["dataset"] == "mnist"]
     large = seeds.copy()
     trained = (large["condition"] == "trained") & (large["measure"] == "d_s")
     large.loc[trained, "value"] += 0.1 * large["depth"]
-    claim = "MNIST, t-SNE: the trained network's structure improves with depth"
-    for full_size, verdict in ((seeds, "holds"), (large, "cannot be judged")):
-        judged = judge(seeds, full_size, published).set_index("claim")
-        assert judged.loc[claim, "verdict"] == verdict
-        assert "at the source's size" in judged.loc[claim, "rule"]
-    judged = judge(large, large, published).set_index("claim")
-    assert judged.loc[claim, "verdict"] == "differs"
+    claim = ("tsne-improves", "MNIST")
+    assert judged(seeds, seeds, published)[claim][1:] == (True,)
+    assert judged(seeds, large, published)[claim][1:] == (None, "replications differ")
+    assert judged(large, large, published)[claim][1:] == (False,)
     ends = seeds[seeds["layer"].isin(["input", "layer3"]) & (seeds["method"] == "tsne")]
-    judged = judge(seeds, ends, published).set_index("claim")
-    assert judged.loc[claim, "verdict"] == "holds"
-    umap = judged.loc[claim.replace("t-SNE", "UMAP"), "rule"]
-    assert "at the source's size" not in umap
+    assert judged(seeds, ends, published)[claim][1:] == (True,)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from helpers import report
 from helpers.studies.ruman_2021.study import CONDITIONS, LAYERS
 
 FIVE = ("d_s", "d_d", "c_s", "c_d", "acc_knn")
@@ -31,6 +30,8 @@ TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits"
 TOLERANCE = 0.02
 ENOUGH = 0.9
 FULL_SIZE = -1
+# The columns of `agreement`.
+TRENDS = ("improves", "each step", "worsens", "worse")
 
 
 def published_table(published: pd.DataFrame) -> pd.DataFrame:
@@ -86,7 +87,7 @@ def trends(table: pd.DataFrame) -> pd.DataFrame:
 def unanimous(values: Iterable[float], sign: int = 1) -> bool | None:
     """Return whether all values have the sign: True, False if all have the other one, else None.
 
-    NaN has no say; where nothing has, the answer is None.
+    NaN is left out; without any value the answer is None.
     """
     values = np.asarray(list(values), float) * sign
     values = values[~np.isnan(values)]
@@ -116,7 +117,7 @@ def agreement(found: pd.DataFrame) -> pd.DataFrame:
         )
         for key, group in found.groupby(["dataset", "method", "measure"], sort=False)
     ]
-    columns = ["dataset", "method", "measure", "improves", "each step", "worsens", "worse"]
+    columns = ["dataset", "method", "measure", *TRENDS]
     return pd.DataFrame(rows, columns=columns).astype({name: object for name in columns[3:]})
 
 
@@ -130,8 +131,10 @@ def agreement_grid(agreed: pd.DataFrame) -> pd.DataFrame:
     return grid.reindex(order)[[m for m in BETTER if m in grid]].fillna("")
 
 
-def judge(table: pd.DataFrame, full_size: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Judge every claim and table of the source by rule.
+def judged(
+    table: pd.DataFrame, full_size: pd.DataFrame, published: pd.DataFrame
+) -> dict[str | tuple[str, str], tuple]:
+    """Apply the rules of data/claims.csv to every claim and table of the source.
 
     A trend has to be seen in every replication, the one at the source's size among them.
 
@@ -142,104 +145,63 @@ def judge(table: pd.DataFrame, full_size: pd.DataFrame, published: pd.DataFrame)
         published: as `published_table` returns it.
 
     Returns:
-        The table of `report.table`.
+        What `report.judge` takes: claim, or (claim, data set) -> (ours, holds[, why]).
     """
-    seeds, theirs = trends(table), trends(published)
+    seeds = trends(table)
     ours = pd.concat([seeds, trends(full_size).assign(seed=FULL_SIZE)], ignore_index=True)
     compared = compare(full_size, published)
     sets = list(table["dataset"].unique())
-    claims = [
-        claim
-        for dataset in sets
-        for name, method in METHODS.items()
-        for claim in _trends(ours, theirs, dataset, name, method)
-    ]
-    if {"mnist", "fashion_mnist"} <= set(sets):
-        claims += [_weaker(ours, theirs, name, method) for name, method in METHODS.items()]
-    claims.append(_small(seeds))
-    for dataset in published["dataset"].unique():
-        claims += [_numbers(compared, dataset, name, m) for name, m in METHODS.items()]
-    return report.claims_table("ruman-2021", claims)
+    found: dict[str | tuple[str, str], tuple] = {}
+    for dataset in sets:
+        for method in METHODS.values():
+            agreed = agreement(_five(ours, dataset, method))
+            for trend in TRENDS:
+                claim = f"{method}-{trend.replace(' ', '-')}"
+                found[claim, TITLES[dataset]] = _all(list(agreed[trend]))
+    for method in METHODS.values():
+        if {"mnist", "fashion_mnist"} <= set(sets):
+            found[f"{method}-weaker"] = _all(weaker(ours, method))
+        for dataset in published["dataset"].unique():
+            found[f"table-{dataset}-{method}"] = _numbers(compared, dataset, method)
+    return found | {"small": _small(seeds)}
 
 
-def _trends(
-    ours: pd.DataFrame, theirs: pd.DataFrame, dataset: str, name: str, method: str
-) -> list[dict[str, str]]:
-    texts = {
-        "improves": "the trained network's structure improves with depth",
-        "each step": "the trained network's structure improves from every layer to the next",
-        "worsens": "the untrained network's structure worsens with depth",
-        "worse": "the untrained network is worse at every hidden layer",
-    }
-    rules = {
-        "improves": "slope over depth towards better",
-        "each step": "every step towards better",
-        "worsens": "slope over depth towards worse",
-        "worse": "trained better at every hidden layer",
-    }
-    claims = []
-    for trend, text in texts.items():
-        found, before = (list(agreement(_five(t, dataset, method))[trend]) for t in (ours, theirs))
-        claims.append(
-            report.claim(
-                f"{TITLES[dataset]}, {name}: {text}",
-                _count(before) if before else None,
-                _count(found),
-                _all(found),
-                f"{rules[trend]} in {_replications(ours, dataset, method)}, for each of the"
-                " five measures; differs if all of them say the opposite for one",
-            )
-        )
-    return claims
+def weaker(found: pd.DataFrame, method: str) -> list[bool | None]:
+    """Return for each of the five measures whether its lead at layer 3 is smaller on Fashion-MNIST.
 
-
-def _weaker(ours: pd.DataFrame, theirs: pd.DataFrame, name: str, method: str) -> dict[str, str]:
-    def answers(found: pd.DataFrame) -> list[bool | None]:
-        mnist, fashion = (
-            _five(found, d, method).pivot(index="seed", columns="measure", values="lead")
-            for d in ("mnist", "fashion_mnist")
-        )
-        return [unanimous((mnist - fashion)[measure]) for measure in FIVE]
-
-    return report.claim(
-        f"{name}: the effects are weaker on Fashion-MNIST than on MNIST",
-        _count(answers(theirs)),
-        _count(answers(ours)),
-        _all(answers(ours)),
-        "lead of trained over untrained at layer 3 smaller in every replication, for each of"
-        " the five measures; differs if all of them say the opposite for one",
+    Args:
+        found: as `trends` returns it, of both data sets.
+        method: "tsne" or "umap".
+    """
+    mnist, fashion = (
+        _five(found, d, method).pivot(index="seed", columns="measure", values="lead")
+        for d in ("mnist", "fashion_mnist")
     )
+    return [unanimous((mnist - fashion)[measure]) for measure in FIVE]
 
 
-def _small(ours: pd.DataFrame) -> dict[str, str]:
+def count(answers: list[bool | None]) -> str:
+    """Say how many measures show a trend, and for how many the replications differ."""
+    text = f"{answers.count(True)} of {len(answers)} measures"
+    return text + (f", {answers.count(None)} where replications differ" if None in answers else "")
+
+
+def _small(ours: pd.DataFrame) -> tuple:
     chosen = ours[ours["method"].isin(METHODS.values()) & ours["measure"].isin(FIVE)]
     lead = chosen.groupby(["dataset", "method", "measure"])["lead"]
     ratio = (lead.mean() / lead.std()).median()
-    return report.claim(
-        "the effects are small but consistent",
-        None,
-        f"median lead at layer 3: {ratio:.0f} standard deviations over seeds",
-        None,
-        "the source gives no scale for small; consistency is judged in the rows above",
-    )
+    text = f"median lead at layer 3: {ratio:.0f} standard deviations over seeds"
+    return text, None, "the source gives no scale for small"
 
 
-def _numbers(compared: pd.DataFrame, dataset: str, name: str, method: str) -> dict[str, str]:
+def _numbers(compared: pd.DataFrame, dataset: str, method: str) -> tuple:
     rows = compared[(compared["dataset"] == dataset) & (compared["method"] == method)]
-    close = int((rows["difference"].abs() <= TOLERANCE).sum())
-    text = f"{TITLES[dataset]}, {name}: the table of 40 numbers"
     if rows.empty:
-        why = "not computed at the source's size in this run"
-        return report.claim(text, "40 numbers", None, None, why)
-    return report.claim(
-        text,
-        "40 numbers",
-        f"{close} of the {len(rows)} computed, median |difference| "
-        f"{rows['difference'].abs().median():.4f}",
-        close >= ENOUGH * len(rows),
-        f"|ours − published| ≤ {TOLERANCE} for at least {ENOUGH:.0%} of the numbers computed at"
-        " the source's size",
-    )
+        return None, None, "not computed at the source's size in this run"
+    away = rows["difference"].abs()
+    close = int((away <= TOLERANCE).sum())
+    text = f"{close} of the {len(rows)} computed, median |difference| {away.median():.4f}"
+    return text, close >= ENOUGH * len(rows)
 
 
 def _five(found: pd.DataFrame, dataset: str, method: str) -> pd.DataFrame:
@@ -247,19 +209,9 @@ def _five(found: pd.DataFrame, dataset: str, method: str) -> pd.DataFrame:
     return found[chosen & found["measure"].isin(FIVE)]
 
 
-def _replications(ours: pd.DataFrame, dataset: str, method: str) -> str:
-    seeds = list(_five(ours, dataset, method)["seed"].unique())
-    text = f"all {len(seeds) - seeds.count(FULL_SIZE)} seeds"
-    return text + (" and at the source's size" if FULL_SIZE in seeds else "")
-
-
-def _count(answers: list[bool | None]) -> str:
-    mixed = answers.count(None)
-    text = f"{answers.count(True)} of {len(answers)} measures"
-    return text + (f", {mixed} where replications differ" if mixed else "")
-
-
-def _all(answers: list[bool | None]) -> bool | None:
+def _all(answers: list[bool | None]) -> tuple:
     if False in answers:
-        return False
-    return None if None in answers or not answers else True
+        return count(answers), False
+    if None in answers or not answers:
+        return count(answers), None, "replications differ"
+    return count(answers), True
