@@ -1,6 +1,6 @@
 """Category responses of every layer of interest against the bare forward pass of the images.
 
-Run: python benchmarks/bench_psi.py. Random weights and pixels: neither matters for the time.
+Run: python benchmarks/bench_psi.py. Random pixels: what they show does not matter for the time.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from benchmarks.passes import bare
 from helpers import models
 from helpers.data.image_set import ImageSet
 from helpers.layers import categories
-from helpers.models import squeezenet_1_1
-from helpers.models._source import Source
 
 TARGET = 1.15
 INCEPTION_LAYERS = ["activation", "activation_[1-4]", "mixed?", "mixed10"]
@@ -31,10 +29,8 @@ def noise(count: int) -> ImageSet:
 
 
 def main() -> int:
-    small = squeezenet_1_1.architecture()
-    small.source = Source("SqueezeNet 1.1", "random", "", squeezenet_1_1.preprocess)
     cases = [
-        (small, models.SQUEEZENET_LAYERS, "fire9", 192),
+        (models.squeezenet(), models.SQUEEZENET_LAYERS, "fire9", 192),
         (models.inception_v3_2015_untrained(), INCEPTION_LAYERS, "avg_pool", 96),
     ]
     met = []

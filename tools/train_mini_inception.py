@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 import tensorflow as tf
-from helpers.models.mini_inception import WEIGHTS, architecture, preprocess
 
 from helpers import data, project
+from helpers.models._mini_inception import WEIGHTS, architecture, preprocess
 
 
 def train(seed: int = 0, epochs: int = 15) -> keras.Model:

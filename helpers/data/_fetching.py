@@ -48,7 +48,7 @@ def fetch(name: str, known: FileSet | None = None) -> Path:
     interrupted fetch resumes.
 
     Args:
-        name: a set such as "squeezenet-1.1", or "set/file" for one file of it.
+        name: a set such as "googlenet-2014", or "set/file" for one file of it.
         known: the set, if it is not the registry's.
 
     Raises:

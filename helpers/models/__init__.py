@@ -1,21 +1,24 @@
-"""The networks: each a plain Keras model whose `source` says where its weights come from."""
+"""The networks: each a plain Keras model whose `source` says where its weights come from.
+
+GoogLeNet, Inception-v3, SqueezeNet and any network of keras.applications, trained on
+ImageNet; a mini-Inception for the quick profile and a multi-layer perceptron with its
+training; and control twins of any of them.
+"""
 
 from helpers.models._applications import application
-from helpers.models.googlenet import GOOGLENET_LAYERS, googlenet_2014
-from helpers.models.inception_2015 import (
+from helpers.models._classes import top
+from helpers.models._googlenet import GOOGLENET_LAYERS, googlenet_2014
+from helpers.models._inception import (
+    GUEST_LOVE_LAYERS,
+    RUPPRECHT_LAYERS,
     SOURCE_NAMES,
     inception_v3_2015,
     inception_v3_2015_untrained,
-)
-from helpers.models.mini import mini_inception
-from helpers.models.networks import (
-    GUEST_LOVE_LAYERS,
-    RUPPRECHT_LAYERS,
     input_stage,
-    mlp,
-    top,
 )
-from helpers.models.squeezenet_1_1 import SQUEEZENET_LAYERS, squeezenet
+from helpers.models._mini_inception import mini_inception
+from helpers.models._mlp import mlp
+from helpers.models._squeezenet import SQUEEZENET_LAYERS, squeezenet
 from helpers.models.twins import permute_biases, permute_weights, without_nonlinearity
 
 __all__ = [

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from helpers.models._rebuild import rebuild
+from helpers.models._copies import fresh_copy
 from helpers.models._source import Source
 
 WEIGHTS = ("imagenet", None)
@@ -40,7 +40,7 @@ def application(name: str, weights: str | None = "imagenet", seed: int = 0) -> k
         raise ValueError(f"keras.applications has no {name!r}: did you mean {', '.join(close)}?")
     if weights not in WEIGHTS:
         raise ValueError(f"weights={weights!r}: choose 'imagenet', or None for random weights")
-    model = rebuild(_built(name, builders[name], weights), None if weights else seed)
+    model = fresh_copy(_built(name, builders[name], weights), None if weights else seed)
     model.source = Source(
         title=f"{name} (Keras)" if weights else f"{name} (Keras), untrained",
         weights="ImageNet weights of keras.applications" if weights else f"random, seed {seed}",
@@ -48,14 +48,6 @@ def application(name: str, weights: str | None = "imagenet", seed: int = 0) -> k
         preprocess=_preprocessing(builders[name], model.input_shape[1] or OPEN_SIDE),
     )
     return model
-
-
-def inception_v3(weights: str | None = "imagenet", seed: int = 0) -> keras.Model:
-    """Build Keras' own Inception-v3 (weights of 2016), for comparison with that of 2015.
-
-    See `application` for the arguments and errors.
-    """
-    return application("InceptionV3", weights, seed)
 
 
 def _built(name: str, build: Callable[..., keras.Model], weights: str | None) -> keras.Model:

@@ -21,7 +21,7 @@ IMAGE_SETS = {
     "rupprecht-2017-basis": (data.rupprecht_pictures, 7, 1),
 }
 FILES = {name: count for name, (_, count, _) in IMAGE_SETS.items()}
-FILES |= {"inception-2015-12-05": 3, "squeezenet-1.1": 2, "googlenet-2014": 116}
+FILES |= {"inception-2015-12-05": 3, "googlenet-2014": 116}
 FILES |= {"mnist": 4, "fashion_mnist": 4}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 MakeLayer = Callable[[dict], keras.Layer]
 
 
-def rebuild(
+def fresh_copy(
     model: keras.Model, seed: int | None = 0, replace: Mapping[str, MakeLayer] | None = None
 ) -> keras.Model:
     """Return a copy with the layer names that a fresh process gives, and an input called "input".

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from helpers import data
-from helpers.models import _caffe, _openvino
+from helpers import data, project
+from helpers.models import _caffe
 from helpers.models._source import Source
 
-FOLDER = "squeezenet-1.1"
+WEIGHTS = project.ROOT / "data" / "squeezenet_1_1.npz"
 SIDE = 227
 # Filters of each fire module: squeeze 1x1, and each of the two expand convolutions.
 FIRE = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128)}
@@ -22,35 +20,20 @@ SQUEEZENET_LAYERS = ("conv1", *(f"fire{i}" for i in FIRE), "conv10")
 
 
 def squeezenet() -> keras.Model:
-    """Build SqueezeNet 1.1, trained on ImageNet, from its OpenVINO IR files.
+    """Build SqueezeNet 1.1, trained on ImageNet, from the committed float16 weights.
 
-    Iandola et al. 2016, arXiv:1602.07360; the weights are stored as float16.
-    Input (227, 227, 3), output (1000,) in Keras' class order. Layers conv1,
-    fire2 … fire9 (what the two expand convolutions give together) and conv10
-    are those after ReLU.
-
-    Raises:
-        FileNotFoundError: the files cannot be had.
-        ValueError: a file is damaged, or another network's.
+    Iandola et al. 2016, arXiv:1602.07360. Input (227, 227, 3), output (1000,) in Keras'
+    class order. Layers conv1, fire2 … fire9 (the outputs of a module's two expand
+    convolutions, joined) and conv10 are those after ReLU.
     """
-    xml, binary = (data.fetch(f"{FOLDER}/squeezenet1.1.{kind}") for kind in ("xml", "bin"))
     model = architecture()
-    load_weights(model, xml, binary)
-    model.source = Source("SqueezeNet 1.1", binary.name, data.sha256(binary), preprocess)
+    with np.load(WEIGHTS) as weights:
+        for layer in model.layers:
+            if layer.weights:
+                parts = [weights[f"{layer.name}/{part}"] for part in ("kernel", "bias")]
+                layer.set_weights([part.astype(np.float32) for part in parts])
+    model.source = Source("SqueezeNet 1.1", WEIGHTS.name, data.sha256(WEIGHTS), preprocess)
     return model
-
-
-def load_weights(model: keras.Model, xml: Path, binary: Path) -> None:
-    """Set the weights of the network that `architecture` builds from OpenVINO IR files.
-
-    Raises:
-        ValueError: a file is damaged, or a layer is missing or of another shape;
-            the message names both.
-    """
-    convolutions = _openvino.read_convolutions(xml, binary)
-    for layer in model.layers:
-        if isinstance(layer, layers.Conv2D):
-            layer.set_weights(_fitting(layer, convolutions, xml))
 
 
 def architecture() -> keras.Model:
@@ -88,17 +71,3 @@ def _fire(x: keras.KerasTensor, i: int) -> keras.KerasTensor:
         for size in (1, 3)
     ]
     return layers.Concatenate(name=f"fire{i}")(sides)
-
-
-def _fitting(
-    layer: keras.Layer, convolutions: Mapping[str, _openvino.Convolution], xml: Path
-) -> _openvino.Convolution:
-    name = layer.name.replace("_", "/")
-    if name not in convolutions:
-        raise ValueError(f"{xml.name} has no layer {name!r}: it is not SqueezeNet 1.1")
-    found, wanted = convolutions[name].kernel.shape, tuple(layer.kernel.shape)
-    if found != wanted:
-        raise ValueError(
-            f"{xml.name}: the kernel of layer {name!r} is {found}, SqueezeNet 1.1 has {wanted}"
-        )
-    return convolutions[name]

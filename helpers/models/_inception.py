@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from helpers import data
 from helpers.models import _frozen_graph
-from helpers.models._rebuild import numbered, rebuild
+from helpers.models._copies import fresh_copy, numbered
 from helpers.models._source import Source
 
 ARCHIVE = "inception-2015-12-05"
@@ -18,7 +18,7 @@ GRAPH = "classify_image_graph_def.pb"
 SIDE = 299
 GRAPH_OUTPUTS = 1008
 
-# What the sources plot, by Keras' layer names and by those of the 2015 graph.
+# What sources 1 and 2 plot, by Keras' layer names and by those of the 2015 graph.
 SOURCE_NAMES = {
     "activation": "conv",
     "activation_1": "conv_1",
@@ -32,6 +32,10 @@ SOURCE_NAMES = {
     "avg_pool": "pool_3",
     "predictions": "softmax",
 }
+
+# In depth order; Rupprecht leaves out mixed1, which is kept here.
+GUEST_LOVE_LAYERS = tuple(SOURCE_NAMES)
+RUPPRECHT_LAYERS = tuple(name for name in SOURCE_NAMES if "pool" not in name)
 
 _TO_35 = ["conv", "tower/conv", "tower/conv_1", "tower_1/conv", "tower_1/conv_1", "tower_1/conv_2"]
 _TO_17 = ["conv", "tower/conv", "tower/conv_1", "tower/conv_2"]
@@ -69,11 +73,11 @@ def inception_v3_2015() -> keras.Model:
 
     Input (299, 299, 3), output (1000,) in Keras' class order. The graph's
     outputs that stand for no class (background and seven unused ones) are left
-    out before the softmax, which is to renormalise the others.
+    out before the softmax, so that the others sum to 1.
 
     Raises:
-        FileNotFoundError: the graph or a label map cannot be had.
-        ValueError: a file is damaged, foreign or incomplete.
+        data.FetchError: the graph or a label map is missing and could not be fetched.
+        ValueError: a file is damaged, incomplete or another network's.
     """
     path = data.fetch(ARCHIVE) / GRAPH
     model = architecture()
@@ -103,6 +107,22 @@ def inception_v3_2015_untrained(seed: int = 0) -> keras.Model:
     return model
 
 
+def input_stage(channels: int = 3) -> keras.Model:
+    """Build what the 2015 graph did to its input, as the layers "Sub" (x - 128) and "Mul" (/ 128).
+
+    Its images are resized only: input and output (299, 299, channels), the input 0..255.
+
+    Args:
+        channels: 3 for photos, 1 for grey images.
+    """
+    inputs = x = keras.Input((SIDE, SIDE, channels), name="input")
+    x = keras.layers.Rescaling(1.0, offset=-128.0, name="Sub")(x)
+    x = keras.layers.Rescaling(1 / 128, name="Mul")(x)
+    model = keras.Model(inputs, x, name="input_stage")
+    model.source = Source("Inception-v3 (2015), input", "none", "", resize)
+    return model
+
+
 def architecture(seed: int = 0) -> keras.Model:
     """Build Keras' InceptionV3 with the max pool that the last module had in 2015."""
 
@@ -111,7 +131,7 @@ def architecture(seed: int = 0) -> keras.Model:
         return keras.layers.MaxPooling2D(**window, name="max_pooling2d_4")
 
     template = keras.applications.InceptionV3(weights=None)
-    return rebuild(template, seed, replace={"average_pooling2d_8": max_pool})
+    return fresh_copy(template, seed, replace={"average_pooling2d_8": max_pool})
 
 
 def load_weights(model: keras.Model, path: Path, outputs: Sequence[int]) -> None:
@@ -124,7 +144,7 @@ def load_weights(model: keras.Model, path: Path, outputs: Sequence[int]) -> None
             graph's 1,008 outputs.
 
     Raises:
-        ValueError: the file is damaged, foreign or incomplete, or there are
+        ValueError: the file is damaged, incomplete or another network's, or there are
             not 1,000 outputs.
     """
     if len(set(outputs)) != 1000:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from helpers import data, project
-from helpers.models._rebuild import rebuild
+from helpers.models._copies import fresh_copy
 from helpers.models._source import Source
 
 WEIGHTS = project.ROOT / "data" / "mini_inception.npz"
@@ -57,7 +57,7 @@ def architecture(seed: int = 0) -> keras.Model:
         x = _module(x, filters, f"mixed{i}")
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
     outputs = layers.Dense(10, activation="softmax", name="predictions")(x)
-    return rebuild(keras.Model(inputs, outputs, name="mini_inception"), seed)
+    return fresh_copy(keras.Model(inputs, outputs, name="mini_inception"), seed)
 
 
 def preprocess(image: tf.Tensor) -> tf.Tensor:

@@ -4,13 +4,12 @@ import pytest
 import tensorflow as tf
 
 from helpers import data, models, project
-from helpers.models import inception_2015
-from helpers.models._rebuild import rebuild
+from helpers.models import _inception
 
-ARCHIVE = project.downloads() / inception_2015.ARCHIVE
+ARCHIVE = project.downloads() / _inception.ARCHIVE
 PHOTOS = project.downloads() / "guest-love-2017"
 needs_real_data = pytest.mark.skipif(
-    not ((ARCHIVE / inception_2015.GRAPH).exists() and PHOTOS.exists()),
+    not ((ARCHIVE / _inception.GRAPH).exists() and PHOTOS.exists()),
     reason="needs the 2015 network and the photos in the downloads folder",
 )
 # Some of the graph's convolutions, the layer that each becomes, and its kernel.
@@ -31,10 +30,6 @@ CONVOLUTIONS = [
 
 def names(model: keras.Model) -> list[str]:
     return [layer.name for layer in model.layers]
-
-
-def same_weights(a: keras.Model, b: keras.Model) -> bool:
-    return all(map(np.array_equal, a.get_weights(), b.get_weights()))
 
 
 def features(model: keras.Model, layers: list[str], x: np.ndarray) -> list[np.ndarray]:
@@ -62,7 +57,7 @@ def tensors(untrained) -> dict[str, np.ndarray]:
     """Small random numbers under the names and in the shapes of the 2015 graph."""
     rng = np.random.default_rng(0)
     shapes = {"softmax/weights": (2048, 1008), "softmax/biases": (1008,)}
-    for i, scope in enumerate(inception_2015.SCOPES):
+    for i, scope in enumerate(_inception.SCOPES):
         layer = untrained.get_layer(f"conv2d_{i}" if i else "conv2d")
         shapes[f"{scope}/conv2d_params"] = layer.kernel.shape
         for name in ("beta", "gamma", "moving_mean", "moving_variance"):
@@ -76,17 +71,17 @@ def outputs() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def loaded(untrained, untrained_activations, tensors, outputs, tmp_path_factory) -> keras.Model:
-    """The network once it has its weights; what is asked of the untrained one is known by then."""
+def loaded(untrained, tensors, outputs, tmp_path_factory) -> keras.Model:
     graph = tf.compat.v1.GraphDef()
     for name, tensor in tensors.items():
         node = graph.node.add(name=name, op="Const")
         node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(tensor))
-    path = tmp_path_factory.mktemp("archive") / inception_2015.GRAPH
+    path = tmp_path_factory.mktemp("archive") / _inception.GRAPH
     path.write_bytes(graph.SerializeToString())
-    inception_2015.load_weights(untrained, path, outputs)
+    network = keras.models.clone_model(untrained)
+    _inception.load_weights(network, path, outputs)
     path.unlink()
-    return untrained
+    return network
 
 
 def test_layers_of_2015_carry_the_names_of_a_fresh_process(untrained):
@@ -137,7 +132,7 @@ def test_unused_outputs_are_dropped_and_the_softmax_renormalised(loaded, tensors
 
 def test_label_maps_without_1000_classes_are_refused(untrained, tmp_path):
     with pytest.raises(ValueError, match="name 999 classes, not 1000"):
-        inception_2015.load_weights(untrained, tmp_path / "no.pb", range(1, 1000))
+        _inception.load_weights(untrained, tmp_path / "no.pb", range(1, 1000))
 
 
 def test_a_graph_without_a_tensor_is_refused_and_leaves_the_network_as_it_is(untrained, tmp_path):
@@ -145,7 +140,7 @@ def test_a_graph_without_a_tensor_is_refused_and_leaves_the_network_as_it_is(unt
     path.write_bytes(tf.compat.v1.GraphDef().SerializeToString())
     before = untrained.get_layer("conv2d").get_weights()
     with pytest.raises(ValueError, match=r"empty\.pb cannot be used: tensor 'softmax/weights'"):
-        inception_2015.load_weights(untrained, path, range(1, 1001))
+        _inception.load_weights(untrained, path, range(1, 1001))
     np.testing.assert_array_equal(before, untrained.get_layer("conv2d").get_weights())
 
 
@@ -158,8 +153,8 @@ def test_images_are_resized_as_in_2015():
     upper = image[top][:, left] * (1 - across) + image[top][:, right] * across
     lower = image[below][:, left] * (1 - across) + image[below][:, right] * across
     expected = upper * (1 - down) + lower * down
-    np.testing.assert_allclose(inception_2015.resize(image), expected, atol=0.01)
-    np.testing.assert_allclose(inception_2015.preprocess(image), (expected - 128) / 128, atol=1e-4)
+    np.testing.assert_allclose(_inception.resize(image), expected, atol=0.01)
+    np.testing.assert_allclose(_inception.preprocess(image), (expected - 128) / 128, atol=1e-4)
 
 
 def test_the_input_stage_is_the_preprocessing_taken_apart():
@@ -169,7 +164,7 @@ def test_the_input_stage_is_the_preprocessing_taken_apart():
     resized = stage.source.preprocess(image)[None]
     sub, mul = features(stage, ["Sub", "Mul"], resized)
     np.testing.assert_allclose(sub, resized - 128, atol=1e-4)
-    np.testing.assert_allclose(mul[0], inception_2015.preprocess(image), atol=1e-6)
+    np.testing.assert_allclose(mul[0], _inception.preprocess(image), atol=1e-6)
 
 
 def test_layers_downstream_of_one_are_found_through_the_graph():
@@ -179,96 +174,9 @@ def test_layers_downstream_of_one_are_found_through_the_graph():
     c = keras.layers.Dense(2, name="c")(b)
     joined = keras.layers.Concatenate(name="joined")([a, c])
     model = keras.Model(inputs, keras.layers.Dense(1, name="out")(joined))
-    assert set(inception_2015.downstream(model, ["b"])) == {"b", "c", "joined", "out"}
-    assert set(inception_2015.downstream(model, ["a"])) == {"a", "joined", "out"}
-    assert inception_2015.downstream(model, []) == ()
-
-
-def test_rebuilding_keeps_the_weights_or_draws_new_ones_by_seed():
-    inputs = keras.Input((4,))
-    nested = keras.Sequential([keras.layers.Dense(3)], name="nested")
-    x = nested(keras.layers.Dense(4)(inputs))
-    model = keras.Model(inputs, keras.layers.Dense(2)(x))
-    copies = [rebuild(model, seed) for seed in (None, 0, 0, 1)]
-    assert [names(copy) for copy in copies] == [["input", "dense", "nested", "dense_1"]] * 4
-    assert same_weights(copies[0], model)
-    assert same_weights(copies[1], copies[2])
-    for a, b in ((model, copies[1]), (copies[1], copies[3])):
-        for x, y in zip(a.get_weights(), b.get_weights(), strict=True):
-            assert x.ndim == 1 or not np.array_equal(x, y)
-
-
-@pytest.fixture(scope="module")
-def mini() -> keras.Model:
-    return models.mini_inception()
-
-
-def test_the_mini_inception_knows_the_digits(mini):
-    digits = data.digits_split()
-    x = mini.source.preprocess(digits.x_test[..., None])
-    classes = mini(x, training=False).numpy().argmax(axis=1)
-    assert np.mean(classes == digits.y_test) >= 0.97
-
-
-def test_the_mini_inception_is_built_like_inception(mini):
-    modules = [f"mixed{i}" for i in range(4)]
-    shared = [name for name in models.GUEST_LOVE_LAYERS if name in names(mini)]
-    assert shared == [*models.GUEST_LOVE_LAYERS[:7], *modules, "avg_pool", "predictions"]
-    assert [len(mini.get_layer(name).input) for name in modules] == [4] * 4
-    assert isinstance(mini.get_layer("activation_4"), keras.layers.Activation)
-
-
-def test_the_untrained_mini_inception_is_the_trained_one_before_training(mini):
-    untrained = models.mini_inception(trained=False, seed=1)
-    assert names(untrained) == names(mini)
-    assert not same_weights(untrained, mini)
-    assert (untrained.source.weights, untrained.source.sha256) == ("random, seed 1", "")
-
-
-def test_the_mlp_gives_logits_and_activations_after_relu():
-    model = models.mlp((64, 20, 10, 5), seed=3)
-    assert names(model) == ["input", "layer1", "layer2", "logits"]
-    assert same_weights(model, models.mlp((64, 20, 10, 5), seed=3))
-    image = np.random.default_rng(0).integers(0, 256, (8, 8, 1), dtype=np.uint8)
-    x = model.source.preprocess(image)[None]
-    np.testing.assert_allclose(x[0], image.ravel() / 255)
-    hidden, logits = features(model, ["layer2", "logits"], x)
-    assert hidden.min() == 0 < hidden.max()
-    assert logits.min() < 0
-
-
-@pytest.fixture(scope="module")
-def mobilenet() -> keras.Model:
-    return models.application("MobileNet", weights=None)
-
-
-def test_an_application_comes_with_its_own_size_and_preprocessing(mobilenet):
-    assert names(mobilenet)[0] == "input"
-    assert mobilenet.input_shape == (None, 224, 224, 3)
-    assert mobilenet.source.weights == "random, seed 0"
-    white = tf.fill((30, 50, 3), tf.constant(255, tf.uint8))
-    np.testing.assert_allclose(mobilenet.source.preprocess(white), np.ones((224, 224, 3)), 1e-6)
-
-
-def test_an_unknown_application_raises_with_near_names():
-    with pytest.raises(ValueError, match="no 'vgg': did you mean VGG16, VGG19"):
-        models.application("vgg")
-    with pytest.raises(ValueError, match="weights='places': choose 'imagenet'"):
-        models.application("VGG16", weights="places")
-
-
-def test_weights_that_cannot_be_fetched_are_a_clear_error(monkeypatch):
-    def offline(weights):
-        raise Exception("URL fetch failure on https://example.org/vgg16.h5: None -- no route")
-
-    monkeypatch.setattr(keras.applications, "VGG16", offline)
-    with pytest.raises(ConnectionError, match="weights of VGG16 could not be fetched .* None"):
-        models.application("VGG16")
-
-
-def test_probabilities_of_another_shape_have_no_classes():
-    with pytest.raises(ValueError, match=r"\(2, 10\) must be \(images, 1000\)"):
-        models.top(np.ones((2, 10)))
+    assert set(_inception.downstream(model, ["b"])) == {"b", "c", "joined", "out"}
+    assert set(_inception.downstream(model, ["a"])) == {"a", "joined", "out"}
+    assert _inception.downstream(model, []) == ()
 
 
 @pytest.fixture(scope="module")
@@ -306,7 +214,7 @@ def test_the_2015_network_names_what_is_on_the_photos(seen, photos):
 @needs_real_data
 def test_layers_are_approximate_if_the_hash_of_the_file_says_so(network):
     approximate = set(network.source.approximate) & set(models.GUEST_LOVE_LAYERS)
-    if network.source.sha256 in inception_2015.RE_ESTIMATED:
+    if network.source.sha256 in _inception.RE_ESTIMATED:
         assert approximate == {"mixed9", "mixed10", "avg_pool", "predictions"}
         assert "3 tensors of this weights file are re-estimates" in network.source.note
     else:
