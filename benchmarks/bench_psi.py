@@ -12,9 +12,8 @@ import numpy as np
 
 from benchmarks.common import compare
 from benchmarks.passes import bare
-from helpers import models
-from helpers.data.image_set import ImageSet
-from helpers.layers import categories
+from helpers import layers, models
+from helpers.data import ImageSet
 
 TARGET = 1.15
 INCEPTION_LAYERS = ["activation", "activation_[1-4]", "mixed?", "mixed10"]
@@ -37,7 +36,7 @@ def main() -> int:
     for model, patterns, penultimate, count in cases:
         images = noise(count)
         responses = partial(
-            categories.respond, model, images, patterns, penultimate, progress=False
+            layers.category_responses, model, images, patterns, penultimate, progress=False
         )
         name = f"category responses of {model.name} / bare pass"
         met.append(compare(name, responses, partial(bare, model, images), TARGET))

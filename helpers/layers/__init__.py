@@ -1,21 +1,27 @@
-"""Choose layers of a Keras model and see their activations, one batch of images at a time."""
+"""Choose layers of a Keras model and compute, measure or accumulate their activations.
 
-from helpers.layers.joints import branches
-from helpers.layers.passes import (
-    Accumulator,
-    Batch,
-    accumulate,
-    measure,
-    select,
-    spatial_mean,
-    stream,
-)
+Start with `select` (names of layers) and `activations` (name -> array for all images).
+What does not fit into memory passes batch by batch: `measure` applies measures to every
+image and layer, `accumulate` feeds accumulators, `category_responses` averages over the
+images of each category, and `stream` yields the batches themselves. `branches` finds the
+branches that a module of a network joins.
+"""
+
+from helpers.layers._branches import branches
+from helpers.layers._categories import CategoryMeans, Responses, category_responses
+from helpers.layers._graph import select
+from helpers.layers._passes import Accumulator, accumulate, activations, measure
+from helpers.layers._stream import Batch, spatial_mean, stream
 
 __all__ = [
     "Accumulator",
     "Batch",
+    "CategoryMeans",
+    "Responses",
     "accumulate",
+    "activations",
     "branches",
+    "category_responses",
     "measure",
     "select",
     "spatial_mean",

@@ -1,15 +1,38 @@
-"""Keep freed memory with the process, so that big arrays are not paged in anew each batch."""
+"""How much memory there is, and keeping what was freed for the next batch."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
 import platform
+from pathlib import Path
+
+import psutil
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _ONE_GIB = 1 << 30
+# The limit of a container, by the two versions of Linux' control groups.
+_CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def available() -> int:
+    """Return how many bytes this process may still take without swapping.
+
+    That is what the machine has available or, if less, what the process has left of the
+    limit of its container.
+    """
+    found = [psutil.virtual_memory().available]
+    for path in _CONTAINER_LIMITS:
+        try:
+            found.append(int(path.read_text()) - psutil.Process().memory_info().rss)
+        except (OSError, ValueError):  # no container, or "max": no limit
+            continue
+    return max(0, min(found))
 
 
 @functools.cache

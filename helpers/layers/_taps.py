@@ -1,37 +1,21 @@
-"""Listen in on a Keras model: what each of its layers returns when the model is called."""
+"""Functions from a Keras model's inputs to what its layers return when the model is called."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from helpers.layers._graph import input_names, operations
 
-def inputs(model: keras.Model) -> list[str]:
-    """Name a model's inputs, in its own order.
-
-    Raises:
-        ValueError: the model is not built or has no graph of layers.
-    """
-    if not getattr(model, "inputs", None):
-        raise ValueError(
-            f"{model.name!r} has no graph of layers: build it as a functional model, or call "
-            "a sequential one once on its input shape"
-        )
-    return [tensor._keras_history.operation.name for tensor in model.inputs]
-
-
-def names(model: keras.Model) -> list[str]:
-    """Name a model's inputs and layers in depth order, layers of nested models included.
-
-    Raises:
-        ValueError: the model is not built or has no graph of layers.
-    """
-    return [*inputs(model), *_operations(model)]
+# While one thread listens to the layers of a model, another must not.
+_LISTENING = threading.Lock()
 
 
 def tap(
@@ -44,12 +28,13 @@ def tap(
     The model is called as a whole, in inference mode, so that whatever it does with its
     inputs, nested models and layers stays as it is; parts that no named layer depends on
     are not computed. The last two functions are kept, so that a second analysis of the
-    same layers starts at once; weights may change in between.
+    same layers starts at once. Weights may change in between; where an attribute of a
+    layer has changed, such as its activation or slope, the function is compiled anew.
 
     Args:
         model: a functional or sequential model.
-        layers: names as `names` gives them.
-        reduce: what every output passes before it is returned.
+        layers: names as `select` returns them.
+        reduce: applied to every output before it is returned.
 
     Returns:
         A concrete function of one array (images, *input shape) per input, which returns
@@ -58,10 +43,9 @@ def tap(
     Raises:
         ValueError: a layer is called more than once or returns several tensors.
     """
-    operations = _operations(model)
-    # Exchanging the activation of a layer is the one change in place that models often see.
-    state = tuple(getattr(operation, "activation", None) for operation in operations.values())
-    return _compiled(model, tuple(layers), reduce, state)
+    state = tuple(_attributes(operation) for operation in operations(model).values())
+    with _LISTENING:
+        return _compiled(model, tuple(layers), reduce, state)
 
 
 @functools.lru_cache(maxsize=2)
@@ -69,15 +53,15 @@ def _compiled(
     model: keras.Model, layers: tuple[str, ...], reduce: Callable | None, state: tuple
 ) -> Callable[..., list[tf.Tensor]]:
     del state  # part of the cache's key only
-    operations = _operations(model)
+    by_name = operations(model)
     structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
     def outputs(*arrays: tf.Tensor) -> list[tf.Tensor]:
-        given = dict(zip(inputs(model), arrays, strict=True))
-        heard = {name: [tf.identity(given[name])] if name in given else [] for name in layers}
+        inputs = dict(zip(input_names(model), arrays, strict=True))
+        heard = {name: [tf.identity(inputs[name])] if name in inputs else [] for name in layers}
         with ExitStack() as stack:
-            for name in set(layers) - set(given):
-                stack.enter_context(_listening(operations[name], heard[name]))
+            for name in set(layers) - set(inputs):
+                stack.enter_context(_listening(by_name[name], heard[name]))
             model(keras.tree.pack_sequence_as(structure, arrays), training=False)
         found = [tf.cast(_only_tensor(name, heard[name]), tf.float32) for name in layers]
         return found if reduce is None else [reduce(output) for output in found]
@@ -87,17 +71,34 @@ def _compiled(
     return compiled.get_concrete_function()
 
 
-def _operations(model: keras.Model, prefix: str = "") -> dict[str, Any]:
-    """Map names to operations in depth order; a nested model's come before itself."""
-    found = {}
-    for operation in getattr(model, "operations", model.layers):
-        if isinstance(operation, keras.layers.InputLayer):
+@dataclass(frozen=True, eq=False)
+class _Identity:
+    """An attribute that equals nothing but the same object."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def _attributes(operation: Any, parents: tuple = ()) -> Hashable:
+    """Return an operation's public attributes, plain values by value, anything else by identity.
+
+    Operations among them, such as a layer that serves as another's activation, come with
+    their own attributes.
+    """
+    found: list[Hashable] = []
+    for name, value in vars(operation).items():
+        if name.startswith("_"):
             continue
-        name = prefix + operation.name
-        if isinstance(operation, keras.Sequential) or hasattr(operation, "operations"):
-            found |= _operations(operation, name + "/")
-        found[name] = operation
-    return found
+        if isinstance(value, keras.Operation) and value not in parents:
+            found.append((name, _attributes(value, (*parents, operation))))
+        plain = value is None or isinstance(value, bool | int | float | str)
+        found.append((name, value if plain else _Identity(value)))
+    return tuple(found)
 
 
 @contextmanager

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import math
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +12,6 @@ import tensorflow as tf
 
 from helpers.data import cached, digest
 from helpers.data._pipelines import prefetched
-
-# TensorFlow takes the few small models that `activations` makes for a loop gone wrong.
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 HISTORY = ["epoch", "set", "loss", "accuracy"]
 
@@ -84,26 +78,6 @@ def train(
     curve = pd.DataFrame(found["history"], columns=["epoch", "loss", "accuracy"])
     curve.insert(1, "set", ["train", "test"] * epochs)
     return trained, curve.astype({"epoch": int})[HISTORY]
-
-
-def activations(
-    model: keras.Model, x: np.ndarray, layers: Sequence[str], batch_size: int = 1000
-) -> dict[str, np.ndarray]:
-    """Return the activations (n, units), float32, of some layers of a small model for all inputs.
-
-    For networks whose activations do not fit into memory there is `layers.stream`.
-    """
-    outputs = {name: model.get_layer(name).output for name in layers}
-    part = keras.Model(model.inputs, outputs)
-    found = {
-        name: np.empty((len(x), math.prod(output.shape[1:])), np.float32)
-        for name, output in outputs.items()
-    }
-    for start in range(0, len(x), batch_size):
-        rows = slice(start, start + batch_size)
-        for name, a in part.predict_on_batch(x[rows]).items():
-            found[name][rows] = a.reshape(len(a), -1)
-    return found
 
 
 def _fit(

@@ -2,7 +2,7 @@ import keras
 import pytest
 
 from helpers import models
-from helpers.layers.joints import branches
+from helpers.layers import branches
 
 
 @pytest.fixture(scope="module")

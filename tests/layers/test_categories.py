@@ -5,9 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import layers
-from helpers.data.image_set import ImageSet
-from helpers.layers import categories
-from helpers.metrics import sparsity
+from helpers.data import ImageSet
+from helpers.metrics import accuracy
 from helpers.models._source import Source
 
 
@@ -37,7 +36,7 @@ def model():
 @settings(max_examples=40, deadline=None)
 def test_means_are_those_written_out_whatever_the_batches(labels, batch, seed):
     x = np.random.default_rng(seed).normal(size=(len(labels), 2, 3, 4)).astype("float32")
-    accumulator = categories.CategoryResponses(labels)
+    accumulator = layers.CategoryMeans(labels)
     for start in range(0, len(x), batch):
         accumulator.update(x[start : start + batch])
     written_out = [
@@ -52,9 +51,9 @@ def test_only_chosen_images_count():
     x = np.arange(12.0).reshape(6, 2)
     labels = np.array(list("abbaab"))
     chosen = np.array([1, 1, 0, 0, 1, 1], bool)
-    accumulator = categories.CategoryResponses(labels, chosen)
+    accumulator = layers.CategoryMeans(labels, chosen)
     accumulator.update(x)
-    alone = categories.CategoryResponses(labels[chosen])
+    alone = layers.CategoryMeans(labels[chosen])
     alone.update(x[chosen])
     np.testing.assert_array_equal(accumulator.means, alone.means)
 
@@ -62,10 +61,10 @@ def test_only_chosen_images_count():
 def test_halves_average_to_the_whole():
     x = np.random.default_rng(0).normal(size=(8, 3))
     labels = np.repeat(["a", "b"], 4)
-    odd = categories.rank_within(labels) % 2 == 1
+    odd = np.arange(8) % 2 == 1
     means = []
     for chosen in (None, odd, ~odd):
-        accumulator = categories.CategoryResponses(labels, chosen)
+        accumulator = layers.CategoryMeans(labels, chosen)
         accumulator.update(x)
         means.append(accumulator.means)
     np.testing.assert_allclose(means[0], (means[1] + means[2]) / 2)
@@ -73,10 +72,10 @@ def test_halves_average_to_the_whole():
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="'b' has no chosen image"):
-        categories.CategoryResponses(["a", "b"], [True, False])
+        layers.CategoryMeans(["a", "b"], [True, False])
     with pytest.raises(ValueError, match="non-empty vector"):
-        categories.CategoryResponses([])
-    accumulator = categories.CategoryResponses(["a", "b"])
+        layers.CategoryMeans([])
+    accumulator = layers.CategoryMeans(["a", "b"])
     accumulator.update(np.ones((1, 2)))
     with pytest.raises(ValueError, match="only 1 of 2"):
         _ = accumulator.means
@@ -89,15 +88,15 @@ def test_what_does_not_fit_is_refused():
 
 def test_one_pass_gives_what_separate_ones_would(model):
     images = image_set(list("abcabcaab"))
-    first = categories.rank_within(images.category) < 2
-    seen = categories.respond(model, images, ["conv", "last"], "pool", {"first": first},
+    first = accuracy.rank_within(images.category) < 2
+    seen = layers.category_responses(model, images, ["conv", "last"], "pool", {"first": first},
                               batch_size=4, progress=False)  # fmt: skip
-    maps = [b.activations["last"].copy() for b in layers.stream(model, images, "last")]
+    maps = [b.activations["last"] for b in layers.stream(model, images, "last")]
     means = np.concatenate(maps).mean(axis=(1, 2))
     written_out = [means[images.category == c].mean(axis=0) for c in "abc"]
     np.testing.assert_allclose(seen.means["all"]["last"], written_out, rtol=1e-5)
     np.testing.assert_allclose(seen.features, means, rtol=1e-5)
-    alone = categories.respond(model, images[first], ["last"], progress=False)
+    alone = layers.category_responses(model, images[first], ["last"], progress=False)
     np.testing.assert_allclose(seen.means["first"]["last"], alone.means["all"]["last"], rtol=1e-5)
     assert seen.network == "made" and alone.features is None
 
@@ -106,53 +105,11 @@ def test_a_bad_activation_names_its_layer(model):
     dense = model.get_layer("dense")  # a ReLU may turn NaN into 0
     dense.set_weights([w * np.nan for w in dense.get_weights()])
     with pytest.raises(ValueError, match="layer 'dense': image 0 has NaN"):
-        categories.respond(model, image_set(list("ab")), ["conv", "dense"], progress=False)
+        layers.category_responses(model, image_set(list("ab")), ["conv", "dense"], progress=False)
 
 
-def test_the_table_holds_what_sparsity_says(model):
-    images = image_set(list("abcabcaab"))
-    seen = categories.respond(model, images, ["conv", "last"], progress=False)
-    seen.means["all"]["conv"][:, 1] = 0.5
-    table = categories.psi_table(seen)
-    conv = table[table["layer"] == "conv"]
-    responses = seen.means["all"]["conv"]
-    constant = (np.ptp(responses, axis=0) == 0).sum()
-    assert set(conv["dead"]) == {constant} and set(conv["units"]) == {4} and constant
-    expected = {
-        "psi": sparsity.psi(sparsity.normalise_responses(responses)),
-        "psi, raw": sparsity.psi(responses),
-        "gini, raw": sparsity.gini(responses, axis=1),
-    }
-    for measure, values in expected.items():
-        np.testing.assert_allclose(conv.loc[conv["measure"] == measure, "value"], values)
-    psi = table.query("measure == 'psi'")
-    np.testing.assert_allclose(categories.wide(psi)[:, 0], expected["psi"])
-
-
-def test_negative_responses_leave_out_what_needs_none(model):
-    images = image_set(list("abcabc"))
-    seen = categories.respond(model, images, ["conv"], progress=False)
-    seen.means["all"]["conv"][0, 0] = -1
-    assert "psi, raw" not in set(categories.psi_table(seen)["measure"])
-
-
-def test_places_within_categories():
-    assert categories.rank_within(list("abacb")).tolist() == [0, 0, 1, 0, 1]
-
-
-def test_variance_within_is_the_distance_to_the_mean():
-    rng = np.random.default_rng(0)
-    vectors, labels = rng.normal(size=(6, 3)), np.array(list("aabbbb"))
-    a = vectors[:2] - vectors[:2].mean(axis=0)
-    found = categories.variance_within(vectors, labels)
-    assert found[0] == pytest.approx((a**2).sum() / 2)
-    assert categories.variance_within(np.ones((4, 2)), list("aabb")).tolist() == [0, 0]
-
-
-def test_small_pixels_are_averages_of_the_image():
-    images = image_set(list("ab"))
-    images.pixels[0] = 51
-    small = categories.small_pixels(images, side=2)
-    assert small.shape == (2, 12)
-    np.testing.assert_allclose(small[0], 0.2, rtol=1e-6)
-    assert small.min() >= 0 and small.max() <= 1
+def test_another_number_of_channels_is_refused():
+    accumulator = layers.CategoryMeans(["a", "b"])
+    accumulator.update(np.ones((1, 2)))
+    with pytest.raises(ValueError, match="3 channels after batches of 2"):
+        accumulator.update(np.ones((1, 3)))

@@ -8,7 +8,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from helpers.layers.categories import rank_within
 from helpers.metrics import accuracy, correlation
 
 pairs = st.lists(
@@ -36,7 +35,7 @@ def test_separate_categories_are_all_recognised_and_noise_is_not():
 def test_each_fold_is_classified_by_the_other(features):
     x, labels = blobs(features=features, spread=2.5)
     hits = accuracy.cross_validated(x, labels, strengths=[0.01])
-    odd = rank_within(labels) % 2 == 1
+    odd = accuracy.rank_within(labels) % 2 == 1
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
     for test in (odd, ~odd):
         named = classifier.fit(x[~test], labels[~test]).predict(x[test])
@@ -155,3 +154,8 @@ def test_a_dip_is_found_and_a_rise_is_none():
     noise = 0.01 * np.random.default_rng(0).normal(size=(50, 4))
     assert correlation.dips(noise + [0.3, 0.1, 0.2, 0.5], repeats=200) == [(1, 0), (2, 0)]
     assert correlation.dips(noise + [0.1, 0.2, 0.3, 0.4], repeats=200) == []
+
+
+def test_places_within_categories():
+    assert accuracy.rank_within(list("abacb")).tolist() == [0, 0, 1, 0, 1]
+    assert accuracy.rank_within([]).tolist() == []

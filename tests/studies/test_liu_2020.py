@@ -3,12 +3,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import report
-from helpers.data.image_set import ImageSet
-from helpers.layers import categories
-from helpers.metrics import correlation
+from helpers import layers, report
+from helpers.data import ImageSet
+from helpers.metrics import correlation, sparsity
 from helpers.models._source import Source
-from helpers.studies.liu_2020 import claims, controls, difficulty
+from helpers.studies.liu_2020 import claims, controls, difficulty, tables
 
 
 def image_set(per_category=4):
@@ -34,7 +33,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def table(model):
-    own = categories.psi_table(categories.respond(model, image_set(), ["c?"], progress=False))
+    own = tables.psi(layers.category_responses(model, image_set(), ["c?"], progress=False))
     return controls.psi_of_twins(model, image_set(), own, seeds=range(2), bias_seeds=range(1))
 
 
@@ -48,7 +47,7 @@ def test_every_twin_is_measured_beside_the_intact_network(model, table):
         ("no ReLU", 0),
     ]
     assert set(table["network"]) == {"made"} and set(table["measure"]) == {"psi"}
-    alone = categories.psi_table(categories.respond(model, image_set(), ["c?"], progress=False))
+    alone = tables.psi(layers.category_responses(model, image_set(), ["c?"], progress=False))
     intact = table.query("condition == 'intact'")["value"].to_numpy()
     np.testing.assert_allclose(intact, alone.query("measure == 'psi'")["value"])
     by_twin = [rows["value"].to_numpy() for _, rows in table.groupby(["condition", "seed"])]
@@ -59,7 +58,7 @@ def test_a_summary_says_what_the_parts_say(table):
     shares = {"made": np.array([0.1, 0.4, 0.8, 0.5])}
     found = controls.summary(table, shares).loc[("made", "no ReLU", 0)]
     rows = table.query("condition == 'no ReLU'")
-    assert found["tau"] == correlation.depth_trend(categories.wide(rows), repeats=2)[0]
+    assert found["tau"] == correlation.depth_trend(tables.matrix(rows), repeats=2)[0]
     deepest = rows.query("layer == 'c2'")["value"]
     assert found["r"] == pytest.approx(np.corrcoef(deepest, shares["made"])[0, 1])
     assert found["dead"] == rows.drop_duplicates("layer")["dead"].sum() / 15
@@ -68,11 +67,11 @@ def test_a_summary_says_what_the_parts_say(table):
 def test_checks_of_difficulty(model):
     images = image_set()
     halves = {"even": np.arange(16) % 2 == 0, "odd": np.arange(16) % 2 == 1}
-    seen = {"made": categories.respond(model, images, ["c?"], "c2", halves, progress=False)}
-    psi = categories.psi_table(seen["made"]).query("measure == 'psi'")
+    seen = {"made": layers.category_responses(model, images, ["c?"], "c2", halves, progress=False)}
+    psi = tables.psi(seen["made"]).query("measure == 'psi'")
     share, control = np.array([0.2, 0.9, 0.5, 0.4]), np.array([1.0, 3.0, 2.0, 5.0])
     fixed = difficulty.given(psi, {"made": share}, {"x": {"made": control}})
-    last = categories.wide(psi)[:, 2]
+    last = tables.matrix(psi)[:, 2]
     found = fixed.query("layer == 'c2'").set_index("check")["r"]
     assert found["plain"] == pytest.approx(np.corrcoef(last, share)[0, 1])
     assert found["x"] == pytest.approx(correlation.partial(last, share, control))
@@ -81,7 +80,7 @@ def test_checks_of_difficulty(model):
     crossed = difficulty.across_halves(seen, correct, halves).query("layer == 'c2'")
     expected = []
     for ours, theirs in (("even", "odd"), ("odd", "even")):
-        half = categories.wide(categories.psi_table(seen["made"], ours).query("measure == 'psi'"))
+        half = tables.matrix(tables.psi(seen["made"], ours).query("measure == 'psi'"))
         share = [correct["made"][halves[theirs] & (images.category == c)].mean() for c in "abcd"]
         expected.append(np.corrcoef(half[:, 2], share)[0, 1])
     other = crossed.set_index("check").loc["other images", "r"]
@@ -137,3 +136,48 @@ def test_claims_about_twins():
     summary = pd.DataFrame({"tau": [0.4, -0.1, 0.0, 0.2], "r": [0.1, 0.0, 0.1, 0.0]}, index)
     found = claims.about_twins("n", summary, null=0.2)
     assert verdicts_of(found) == [True, None, False, None]
+
+
+def test_the_table_holds_what_sparsity_says(model):
+    images = image_set(3)
+    seen = layers.category_responses(model, images, ["c0", "c1"], progress=False)
+    seen.means["all"]["c0"][:, 1] = 0.5
+    table = tables.psi(seen)
+    first = table[table["layer"] == "c0"]
+    responses = seen.means["all"]["c0"]
+    constant = (np.ptp(responses, axis=0) == 0).sum()
+    assert set(first["dead"]) == {constant} and set(first["units"]) == {5} and constant
+    expected = {
+        "psi": sparsity.psi(sparsity.normalise_responses(responses)),
+        "psi, raw": sparsity.psi(responses),
+        "gini, raw": sparsity.gini(responses, axis=1),
+    }
+    for measure, values in expected.items():
+        np.testing.assert_allclose(first.loc[first["measure"] == measure, "value"], values)
+    psi = table.query("measure == 'psi'")
+    np.testing.assert_allclose(tables.matrix(psi)[:, 0], expected["psi"])
+
+
+def test_negative_responses_leave_out_what_needs_none(model):
+    images = image_set(2)
+    seen = layers.category_responses(model, images, ["c0"], progress=False)
+    seen.means["all"]["c0"][0, 0] = -1
+    assert "psi, raw" not in set(tables.psi(seen)["measure"])
+
+
+def test_variance_within_is_the_distance_to_the_mean():
+    rng = np.random.default_rng(0)
+    vectors, labels = rng.normal(size=(6, 3)), np.array(list("aabbbb"))
+    a = vectors[:2] - vectors[:2].mean(axis=0)
+    found = difficulty.variance_within(vectors, labels)
+    assert found[0] == pytest.approx((a**2).sum() / 2)
+    assert difficulty.variance_within(np.ones((4, 2)), list("aabb")).tolist() == [0, 0]
+
+
+def test_small_pixels_are_averages_of_the_image():
+    images = image_set(1)
+    images.pixels[0] = 51
+    small = difficulty.small_pixels(images, side=2)
+    assert small.shape == (4, 12)
+    np.testing.assert_allclose(small[0], 0.2, rtol=1e-6)
+    assert small.min() >= 0 and small.max() <= 1

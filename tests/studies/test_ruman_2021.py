@@ -103,16 +103,6 @@ def test_a_diverging_loss_is_an_error():
         fit(learning_rate=1e30, epochs=1)
 
 
-def test_activations_are_those_of_the_layers():
-    model = models.mlp(WIDTHS)
-    x, _ = toy()
-    kernel, bias = model.get_weights()[:2]
-    found = training.activations(model, x, ["layer1", "logits"], batch_size=64)
-    assert found["layer1"].dtype == np.float32
-    assert found["layer1"] == pytest.approx(np.maximum(x @ kernel + bias, 0), abs=1e-5)
-    assert found["logits"].shape == (200, 3)
-
-
 def test_representations_of_a_pair(pair, digits):
     found = pair.activations(digits.x_train[:20])
     assert list(found) == [(c, layer) for c in study.CONDITIONS for layer in study.LAYERS]

@@ -10,10 +10,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from helpers.data.image_set import ImageSet
-from helpers.layers import categories
+from helpers import layers
+from helpers.data import ImageSet
 from helpers.metrics import correlation
 from helpers.models import twins
+from helpers.studies.liu_2020 import tables
 
 
 def psi_of_twins(
@@ -31,13 +32,13 @@ def psi_of_twins(
     Args:
         model: a functional or sequential model with a `source`.
         images: the image set that `intact` was measured on.
-        intact: the network's own PSI, rows of `categories.psi_table`; its layers are those
+        intact: the network's own PSI, rows of `tables.psi`; its layers are those
             measured in the twins.
         seeds: of the permutations of weights.
         bias_seeds: of the permutations of biases.
 
     Returns:
-        As `categories.psi_table`, measure psi only, with columns condition and seed;
+        As `tables.psi`, measure psi only, with columns condition and seed;
         network is the intact network's title throughout.
     """
     own = intact.query("measure == 'psi'")
@@ -47,8 +48,8 @@ def psi_of_twins(
     for condition, seed in tqdm(conditions, desc=f"twins of {model.name}", leave=False):
         gc.collect()  # a network holds cycles: without this, twins pile up in memory
         twin = _twin(model, condition, seed)
-        responses = categories.respond(twin, images, names, progress=False)
-        table = categories.psi_table(responses).query("measure == 'psi'")
+        responses = layers.category_responses(twin, images, names, progress=False)
+        table = tables.psi(responses).query("measure == 'psi'")
         parts.append(table.assign(network=title, condition=condition, seed=seed))
     return pd.concat(parts, ignore_index=True)
 
@@ -72,7 +73,7 @@ def summary(table: pd.DataFrame, shares: Mapping[str, ArrayLike]) -> pd.DataFram
         units = rows.drop_duplicates("layer")[["dead", "units"]].sum()
         return pd.Series(
             {
-                "tau": correlation.depth_trend(categories.wide(rows), repeats=2)[0],
+                "tau": correlation.depth_trend(tables.matrix(rows), repeats=2)[0],
                 "r": correlation.correlation(deepest["value"], accuracy, repeats=2)["r"],
                 "dead": units["dead"] / units["units"],
             }

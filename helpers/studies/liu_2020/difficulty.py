@@ -6,13 +6,40 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+import tensorflow as tf
+from numpy.typing import ArrayLike, NDArray
 
-from helpers.layers import categories
-from helpers.layers.categories import Responses
+from helpers.data import ImageSet
+from helpers.layers import Responses
 from helpers.metrics import accuracy, correlation
+from helpers.studies.liu_2020 import tables
 
 KEYS = ["network", "layer", "depth"]
+
+
+def small_pixels(images: ImageSet, side: int = 32) -> NDArray[np.float32]:
+    """Return the images shrunk to side x side, as vectors (images, side² * channels) of 0..1."""
+
+    def shrink(image: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.image.resize(image, (side, side), antialias=True) / 255.0, [-1])
+
+    return np.concatenate([batch.numpy() for batch in images.tensors(shrink, batch_size=256)])
+
+
+def variance_within(vectors: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Return how much the images of each category differ: the mean squared distance to their mean.
+
+    Args:
+        vectors: (images, dimensions).
+        labels: (images,) categories.
+
+    Returns:
+        (categories,) in the order of the sorted categories, in squared units of `vectors`.
+    """
+    vectors, labels = np.asarray(vectors, float), np.asarray(labels)
+    return np.array(
+        [vectors[labels == category].var(axis=0).sum() for category in np.unique(labels)]
+    )
 
 
 def given(
@@ -23,7 +50,7 @@ def given(
     """Correlate PSI with accuracy, plainly and with another property of the categories held fixed.
 
     Args:
-        table: rows of `categories.psi_table` of one measure.
+        table: rows of `tables.psi` of one measure.
         shares: network -> (categories,) accuracy.
         held_fixed: what the check is called -> network -> (categories,) the property.
 
@@ -58,7 +85,7 @@ def across_halves(
     parts = []
     for name, responses in seen.items():
         for half in halves:
-            psi = categories.psi_table(responses, half).query("measure == 'psi'")
+            psi = tables.psi(responses, half).query("measure == 'psi'")
             for scored, chosen in halves.items():
                 share = accuracy.by_category(correct[name], responses.labels, chosen)
                 check = "same half" if half == scored else "other images"
@@ -77,6 +104,6 @@ def stability(responses: Responses, halves: Mapping[str, ArrayLike]) -> pd.Serie
     Returns:
         Layer -> Pearson's r over categories (split-half reliability).
     """
-    one, other = (categories.psi_table(responses, h).query("measure == 'psi'") for h in halves)
-    pairs = zip(categories.wide(one).T, categories.wide(other).T, strict=True)
+    one, other = (tables.psi(responses, h).query("measure == 'psi'") for h in halves)
+    pairs = zip(tables.matrix(one).T, tables.matrix(other).T, strict=True)
     return pd.Series([np.corrcoef(*pair)[0, 1] for pair in pairs], index=one["layer"].unique())

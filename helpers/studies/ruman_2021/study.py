@@ -13,6 +13,7 @@ from sklearn.metrics import silhouette_score
 
 from helpers import models, project
 from helpers.data.sets import Arrays
+from helpers.layers import activations
 from helpers.metrics import embeddings
 from helpers.models import training
 
@@ -23,6 +24,7 @@ LEARNING_RATE = {"mnist": 0.1}
 OTHER_LEARNING_RATE = 0.05
 
 CACHE = project.ROOT / "data" / "downloads" / "embeddings"
+PASS = {"batch_size": 1000, "progress": False}
 COLUMNS = ["dataset", "seed", "method", "condition", "layer", "depth", "measure", "value"]
 
 Representations = dict[tuple[str, str], np.ndarray]
@@ -45,7 +47,7 @@ class Pair:
         x = pixels(images)
         found: Representations = {}
         for condition, model in zip(CONDITIONS, (self.trained, self.untrained), strict=True):
-            hidden = training.activations(model, x, LAYERS[1:])
+            hidden = activations(model, x, LAYERS[1:], **PASS)
             found |= {(condition, layer): a for layer, a in ({"input": x} | hidden).items()}
         return found
 
@@ -125,7 +127,7 @@ def embed_training_images(
         for layer in layers:
             if layer != "input":
                 # One layer at a time: all of them together would take half a gigabyte.
-                raw = training.activations(model, x, [layer])[layer]
+                raw = activations(model, x, layer, **PASS)[layer]
             elif points:
                 points[condition, layer] = points[CONDITIONS[0], layer]
                 continue

@@ -1,0 +1,157 @@
+"""Mean responses to categories, accumulated in one pass of a network over an image set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from helpers.data import ImageSet
+from helpers.layers._graph import select, title
+from helpers.layers._stream import spatial_mean, stream
+
+
+class CategoryMeans:
+    """The mean response of every channel to every category, keeping no image's activations.
+
+    Attributes:
+        categories: (categories,) str, sorted.
+        counts: (categories,) how many images of each were seen and counted.
+    """
+
+    def __init__(self, labels: ArrayLike, chosen: ArrayLike | None = None) -> None:
+        """Make an accumulator for images that will come in a known order.
+
+        Args:
+            labels: (images,) the category of each image.
+            chosen: (images,) booleans, which images count; None for all.
+
+        Raises:
+            ValueError: labels is empty or no vector, or `chosen` leaves a category no image.
+        """
+        labels = np.asarray(labels)
+        if labels.ndim != 1 or not labels.size:
+            raise ValueError(f"labels must be a non-empty vector, got shape {labels.shape}")
+        self.categories, self._index = np.unique(labels, return_inverse=True)
+        self._chosen = np.ones(labels.size, bool) if chosen is None else np.asarray(chosen, bool)
+        if self._chosen.shape != labels.shape:
+            raise ValueError(f"{labels.size} labels but {self._chosen.size} images to choose from")
+        left = np.bincount(self._index[self._chosen], minlength=len(self.categories))
+        if (left == 0).any():
+            raise ValueError(
+                f"category {str(self.categories[left.argmin()])!r} has no chosen image"
+            )
+        self.counts = np.zeros(len(self.categories), np.int64)
+        self._sums: NDArray[np.float64] | None = None
+        self._seen = 0
+
+    def update(self, x: ArrayLike) -> None:
+        """Take in the activations (images, ..., channels) of the next images.
+
+        Raises:
+            ValueError: more images than labels, a NaN or infinite activation, or another
+                number of channels than before.
+        """
+        x = np.asarray(x)
+        means = x.reshape(len(x), -1, x.shape[-1]).mean(axis=1, dtype=np.float64)
+        if not np.isfinite(means).all():
+            image = self._seen + int((~np.isfinite(means)).any(axis=1).argmax())
+            raise ValueError(f"image {image} has NaN or infinite activations")
+        place = slice(self._seen, self._seen + len(x))
+        if place.stop > len(self._index):
+            raise ValueError(f"more images came than there are labels ({len(self._index)})")
+        if self._sums is None:
+            self._sums = np.zeros((len(self.categories), x.shape[-1]))
+        if x.shape[-1] != self._sums.shape[1]:
+            raise ValueError(f"{x.shape[-1]} channels after batches of {self._sums.shape[1]}")
+        chosen, index = self._chosen[place], self._index[place]
+        np.add.at(self._sums, index[chosen], means[chosen])
+        self.counts += np.bincount(index[chosen], minlength=len(self.counts))
+        self._seen = place.stop
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """(categories, channels) mean over space and over the category's images.
+
+        Raises:
+            ValueError: not all images have come yet.
+        """
+        if self._seen < len(self._index):
+            raise ValueError(f"only {self._seen} of {len(self._index)} images have come")
+        return self._sums / self.counts[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """Mean responses of a network to the categories of an image set.
+
+    Attributes:
+        network: the network's title.
+        categories: (categories,) str.
+        labels: (images,) str, the category of each image.
+        means: subset name -> layer -> (categories, channels), layers in depth order.
+        features: (images, channels) spatial means of the layer that feeds the classifier;
+            None if no such layer was named.
+    """
+
+    network: str
+    categories: NDArray
+    labels: NDArray
+    means: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    features: NDArray[np.float32] | None
+
+
+def category_responses(
+    model: keras.Model,
+    images: ImageSet,
+    layers: str | Iterable[str] | None = None,
+    penultimate: str | None = None,
+    subsets: Mapping[str, ArrayLike] | None = None,
+    **options: Any,
+) -> Responses:
+    """Return each channel's mean response to each category, from one pass over the images.
+
+    Args:
+        model: see `stream`.
+        images: the image set; its categories are the categories.
+        layers: names or patterns as in `select`; None for all layers.
+        penultimate: the layer whose spatial means are kept for each image; None for none.
+        subsets: name -> (images,) booleans; "all" is always there.
+        **options: passed on to `stream`.
+
+    Raises:
+        ValueError: as `stream` and `CategoryMeans`; an activation that is NaN or infinite
+            names its layer.
+    """
+    names = select(model, layers)
+    subsets = {"all": np.ones(len(images), bool), **(subsets or {})}
+    parts = {
+        subset: {name: CategoryMeans(images.category, chosen) for name in names}
+        for subset, chosen in subsets.items()
+    }
+    features = []
+    wanted = names if penultimate is None else [*names, penultimate]
+    for _, batch in stream(model, images, wanted, reduce=spatial_mean, **options):
+        if penultimate is not None:
+            features.append(batch[penultimate])
+        for subset in parts.values():
+            for name, accumulator in subset.items():
+                _update(accumulator, batch[name], name)
+    return Responses(
+        network=title(model),
+        categories=np.unique(images.category),
+        labels=images.category,
+        means={s: {name: a.means for name, a in layer.items()} for s, layer in parts.items()},
+        features=np.concatenate(features) if features else None,
+    )
+
+
+def _update(accumulator: CategoryMeans, x: NDArray, layer: str) -> None:
+    try:
+        accumulator.update(x)
+    except ValueError as error:
+        raise ValueError(f"layer {layer!r}: {error}") from error
