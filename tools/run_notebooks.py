@@ -1,9 +1,9 @@
-"""Run the notebooks: `python -m tools.run_notebooks [--profile quick|full] [NN ...]`.
+"""Run notebooks, each in a fresh kernel.
 
-In the full profile a notebook is saved with its outputs, the run time and peak
-memory that were measured are written into its first cell, and the second cell
-is the one that sets up Colab; in the quick profile the executed copy goes to
-build/quick and the notebook stays as it is.
+In the full profile a notebook is saved with its outputs, and the run time and peak memory
+that were measured are written into its first cell. In the quick profile the executed copy
+goes to build/quick, and the notebook stays as it is. The second cell of every notebook,
+which sets up Colab, is kept as the list of dependencies asks for it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import time
+import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -38,15 +39,37 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 # What TensorFlow prints at its start, whatever its log level.
 START_UP = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n?", re.MULTILINE)
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# The working directory of a notebook on Colab then holds `helpers`, so nothing is installed.
-COLAB = """\
+# Dependencies that Colab has, in versions that its own packages need.
+ON_COLAB = {
+    "ipywidgets", "jupyterlab", "matplotlib", "nbclient", "nbformat", "numba", "numpy", "pandas",
+    "pillow", "psutil", "requests", "scikit-learn", "scipy", "seaborn", "tensorflow",
+    "threadpoolctl", "tqdm", "urllib3",
+}  # fmt: skip
+
+
+def colab_cell() -> str:
+    """Return the cell that fetches the project on Colab and installs what is missing there.
+
+    The packages are the dependencies of pyproject.toml without those of ON_COLAB, in the
+    versions of requirements.txt. The working directory then holds `helpers`, so the project
+    itself is not installed.
+    """
+    project_table = tomllib.loads((project.ROOT / "pyproject.toml").read_text())["project"]
+    names = (re.match(r"[\w.-]+", line)[0] for line in project_table["dependencies"])
+    pinned = (project.ROOT / "requirements.txt").read_text()
+    packages = [
+        re.search(rf"^{name}==[\w.]+", pinned, re.MULTILINE | re.IGNORECASE)[0]
+        for name in names
+        if name not in ON_COLAB
+    ]
+    return f"""\
 # On Colab, fetch the project first; anywhere else this cell does nothing.
 import sys
 
 if "google.colab" in sys.modules:
-    !git clone --quiet --depth 1 https://github.com/layer-notebooks/layer-notebooks
+    !git clone --quiet --depth 1 {project_table["urls"]["Repository"]}
     %cd layer-notebooks
-    %pip install --quiet openTSNE pooch umap-learn"""
+    %pip install --quiet {" ".join(packages)}"""
 
 
 @dataclass(frozen=True)
@@ -113,7 +136,7 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
                 peak = _peak_memory(client)
         except CellExecutionError as failure:
             error = str(failure)
-        except RuntimeError as failure:  # the kernel died or did not start: its last words tell
+        except RuntimeError as failure:  # the kernel died or did not start
             log.seek(0)
             error = f"{failure}\n{START_UP.sub('', log.read())}"
     seconds = time.perf_counter() - start
@@ -123,7 +146,7 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
 
 
 def run_all(paths: Sequence[Path], profile_name: str, workers: int = 1) -> list[Run]:
-    """Execute notebooks, in several processes where asked, and print a line for each in order."""
+    """Execute notebooks, several at once where asked, and print a line per notebook, in order."""
     execute = partial(run, profile_name=profile_name)
     if workers == 1:
         return [_shown(execute(path)) for path in paths]
@@ -133,12 +156,21 @@ def run_all(paths: Sequence[Path], profile_name: str, workers: int = 1) -> list[
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; return 1 if a notebook failed."""
-    parser = argparse.ArgumentParser(prog="python -m tools.run_notebooks", description=__doc__)
-    parser.add_argument(
-        "notebooks", nargs="*", help="how their names start, e.g. 01 (default: all)"
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.run_notebooks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--profile", choices=["quick", "full"], default="quick")
-    parser.add_argument("--workers", type=int, help="notebooks at once (default: quick 2, full 1)")
+    parser.add_argument("notebooks", nargs="*", help="their numbers, e.g. 01 03 (default: all)")
+    parser.add_argument(
+        "--profile",
+        choices=["quick", "full"],
+        default="quick",
+        help="sizes, images and networks (default: quick)",
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="notebooks run at once (default: quick 2, full 1)"
+    )
     chosen = parser.parse_args(arguments)
     workers = chosen.workers or (2 if chosen.profile == "quick" else 1)
     start = time.perf_counter()
@@ -148,9 +180,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def with_colab(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Put the cell that sets up Colab behind the first cell, if it is not there."""
-    if notebook.cells[1].source != COLAB:
-        notebook.cells.insert(1, nbformat.v4.new_code_cell(COLAB, id="colab"))
+    """Make the cell that sets up Colab the second one, and bring it up to date."""
+    if not notebook.cells[1].source.startswith("# On Colab"):
+        notebook.cells.insert(1, nbformat.v4.new_code_cell(id="colab"))
+    notebook.cells[1].source = colab_cell()
     return notebook
 
 

@@ -1,6 +1,7 @@
 import nbformat
 import pytest
 
+from helpers import project
 from tools import run_notebooks
 
 
@@ -33,10 +34,26 @@ def test_a_full_run_is_saved_with_outputs_time_and_memory(write):
     saved = nbformat.read(path, as_version=4)
     assert not run.error
     assert run.peak_bytes > 2**20
-    assert saved.cells[1].source == run_notebooks.COLAB
+    assert saved.cells[1].source == run_notebooks.colab_cell()
     assert saved.cells[2].outputs[0].text == "full\n"
     assert [cell.execution_count for cell in saved.cells[1:]] == [1, 2, 3]
     assert "GB peak memory (full profile" in saved.cells[0].source
+
+
+def test_an_older_colab_cell_is_replaced(write):
+    path = write("01_a.ipynb", "# On Colab, an older way.\nimport sys", "1 + 1")
+    run_notebooks.run(path, "full")
+    sources = [cell.source for cell in nbformat.read(path, as_version=4).cells[1:]]
+    assert sources == [run_notebooks.colab_cell(), "1 + 1"]
+
+
+def test_colab_installs_what_it_lacks_in_the_versions_of_the_project():
+    line = run_notebooks.colab_cell().splitlines()[-1]
+    packages = line.split()[3:]
+    assert any(package.startswith("opentsne==") for package in packages)
+    pinned = (project.ROOT / "requirements.txt").read_text().lower().splitlines()
+    assert [p for p in packages if not any(line.startswith(p.lower()) for line in pinned)] == []
+    assert not run_notebooks.ON_COLAB & {package.split("==")[0] for package in packages}
 
 
 def test_an_error_is_reported_and_nothing_is_saved(write):
