@@ -10,6 +10,8 @@ from typing import TypeVar
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED_RESULTS = ROOT / "data" / "results"
 
+__all__ = ["COMMITTED_RESULTS", "ROOT", "Profile", "cores", "current", "downloads", "shown"]
+
 T = TypeVar("T")
 
 

@@ -1,10 +1,12 @@
-"""Keep README.md true: its scorecard and gallery, from the committed notebooks and tables.
+"""Keep README.md true: scorecard, gallery, and the map of helpers' rooms.
 
-`python -m tools.update_readme` rewrites both; `make reproduce` does so after a full run.
+`python -m tools.update_readme` rewrites them from the committed notebooks and tables and
+from the rooms' own docstrings, names and imports; `make reproduce` does so after a full run.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -25,21 +27,26 @@ GALLERY = {
     "04_psi_by_layer": "How sparsely two networks code 101 categories, above what noise would give",
     "05_mnist_tsne": "What each layer of an MLP makes of MNIST, before and after training",
 }
+HELPERS = project.ROOT / "helpers"
+ROOMS = ("data", "models", "layers", "metrics", "plotting", "report", "project", "studies")
 HEADER = "| notebook | claims: hold | differ | mixed | cannot be judged | time | peak memory |"
 
 
 def update() -> None:
-    """Rewrite the scorecard and the gallery in README.md."""
+    """Rewrite the generated sections of README.md."""
     README.write_text(updated(README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def updated(text: str) -> str:
-    """Return README's text with today's scorecard and gallery.
+    """Return README's text with today's scorecard, gallery and rooms.
 
     Raises:
         ValueError: a section's opening or closing comment is missing.
     """
-    return _replace(_replace(text, "scorecard", scorecard()), "gallery", gallery())
+    sections = {"scorecard": scorecard(), "gallery": gallery(), "rooms": rooms()}
+    for section, content in sections.items():
+        text = _replace(text, section, content)
+    return text
 
 
 def scorecard() -> str:
@@ -67,6 +74,45 @@ def gallery() -> str:
             text = f"[{name[:2]}](notebooks/{path.name}) {caption}."
             shown.append(f"![{caption}](figures/{name}.png)\n\n*{text}*")
     return "\n\n".join(shown)
+
+
+def rooms() -> str:
+    """Return a Markdown list of helpers' rooms: what each is for, its names, what it rests on."""
+    entries = []
+    for room in ROOMS:
+        tree = ast.parse(_door(room).read_text(encoding="utf-8"))
+        summary = ast.get_docstring(tree).split("\n\n")[0].replace("\n", " ")
+        names = ", ".join(f"`{name}`" for name in _public(room, tree))
+        uses = ", ".join(f"`{other}`" for other in ROOMS if other in _used(room)) or "no other room"
+        entries.append(f"- **`helpers.{room}`** {summary}<br>{names}<br>*Uses* {uses}.")
+    return "\n".join(entries)
+
+
+def _door(room: str) -> Path:
+    return (
+        HELPERS / f"{room}.py" if room in ("report", "project") else HELPERS / room / "__init__.py"
+    )
+
+
+def _public(room: str, tree: ast.Module) -> list[str]:
+    """List the names of __all__, or the modules of a room that lists none."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return ast.literal_eval(node.value)
+    modules = (path.stem for path in (HELPERS / room).iterdir())
+    return sorted(name for name in modules if not name.startswith("_"))
+
+
+def _used(room: str) -> set[str]:
+    """Return the other rooms that a room's modules import."""
+    door = _door(room)
+    used = set()
+    for path in [door] if door.stem == room else door.parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "helpers":
+                inner = node.module.split(".")[1:2]
+                used |= set(inner or [alias.name for alias in node.names])
+    return used - {room}
 
 
 def _first_cell(path: Path) -> tuple[str, str]:

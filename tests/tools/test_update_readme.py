@@ -12,8 +12,42 @@ from tools import update_readme
 TEXT = update_readme.README.read_text(encoding="utf-8")
 
 
-def test_scorecard_and_gallery_are_up_to_date():
-    assert update_readme.updated(TEXT) == TEXT, "run `python -m helpers.readme`"
+def test_generated_sections_are_up_to_date():
+    assert update_readme.updated(TEXT) == TEXT, "run `python -m tools.update_readme`"
+
+
+def test_no_room_is_left_out():
+    helpers = project.ROOT / "helpers"
+    found = {path.stem for path in helpers.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert found - {"__init__", "__pycache__"} == set(update_readme.ROOMS)
+
+
+def test_the_map_says_what_rests_on_what(tmp_path, monkeypatch):
+    files = {
+        "data/__init__.py": '"""Images.\n\nMore."""\nfrom helpers import project\n__all__ = ["b"]',
+        "data/_inside.py": "def f():\n    from helpers.metrics.sparsity import gini",
+        "metrics/__init__.py": '"""Measures: many."""',
+        "metrics/sparsity.py": "import numpy",
+        "metrics/_gini.py": "from helpers.metrics import sparsity",
+        "project.py": '"""Folders."""\n__all__ = []',
+    }
+    for name, code in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(code)
+    monkeypatch.setattr(update_readme, "HELPERS", tmp_path)
+    monkeypatch.setattr(update_readme, "ROOMS", ("project", "metrics", "data"))
+    assert update_readme.rooms().splitlines()[1:] == [
+        "- **`helpers.metrics`** Measures: many.<br>`sparsity`<br>*Uses* no other room.",
+        "- **`helpers.data`** Images.<br>`b`<br>*Uses* `project`, `metrics`.",
+    ]
+
+
+def test_what_the_map_points_to_is_there():
+    rows = re.findall(r"^\| .+? \| \[.+?\]\((.+?)\)(?: \(([^)]+)\))?", TEXT, re.MULTILINE)
+    named = [(path, name) for path, names in rows for name in re.findall(r"`(\w+)`", names)]
+    assert len(named) >= 3
+    for path, name in named:
+        assert re.search(rf"\b{name}\b", (project.ROOT / path).read_text()), (path, name)
 
 
 def test_missing_marks_are_named():
