@@ -48,7 +48,8 @@ def attributes(code: str) -> set[tuple[str, str]]:
 
 def names_of(room: str) -> list[str]:
     """Return the names that a room shows."""
-    return importlib.import_module(f"helpers.{room}").__all__
+    module = importlib.import_module(f"helpers.{room}")
+    return getattr(module, "__all__", dir(module))
 
 
 def code_of(notebook: Path) -> str:
