@@ -20,8 +20,8 @@ test: $(READY)  ## all tests
 lab: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-bench: $(READY)  ## speed and memory as ratios
-	$(BIN)/python -m benchmarks
+bench: $(READY)  ## speed and memory as ratios; BENCH="gini psi" for some
+	$(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(READY)  ## ruff on code and notebooks
 	$(BIN)/ruff check .

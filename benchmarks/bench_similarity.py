@@ -67,7 +67,8 @@ def main(count: int = 500, few: int = 199) -> None:
         chosen = images[:number]
         subject, plain = partial(analysis, model, chosen), partial(bare, model, chosen)
         title = f"{name} ({number} images) / bare pass"
-        compare(title, subject, plain, target, repeats=3 if number < 200 else 1)
+        long = number > 200
+        compare(title, subject, plain, target, repeats=1 if long else 3, warm_up=not long)
     code = "from benchmarks.bench_similarity import inputs, matrices; "
     code += f"matrices(*inputs({count}))"
     report("peak resident memory of all matrices", peak_rss_of(code), 2000, "MB")

@@ -1,4 +1,4 @@
-"""What the benchmarks share: paired timings, peak memory of a fresh process, one line a result."""
+"""What the benchmarks share: paired timings, peak memory, one line per result, missed targets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+
+missed: list[str] = []
+"""Names of the results of this process that missed their targets."""
 
 # On Linux, getrusage would count the parent's memory at the moment of the fork, too.
 _PEAK = """
@@ -32,6 +35,7 @@ def compare(
     baseline: Callable[[], object],
     target: float,
     repeats: int = 5,
+    warm_up: bool = True,
 ) -> bool:
     """Print subject time / baseline time beside its target and return whether it is met.
 
@@ -39,9 +43,10 @@ def compare(
     what else the machine does only ever adds time. Behind it stand the median of the ratios
     of neighbours, and the median in processor time, summed over threads: what work the
     subject adds, however well that is spread over cores. One untimed call of each comes
-    before.
+    before, unless `warm_up` is False: for calls so long that compilation hardly shows.
     """
-    subject(), baseline()
+    if warm_up:
+        subject(), baseline()
     upper, lower = [], []
     for repeat in range(repeats):
         turns = [(subject, upper), (baseline, lower)]
@@ -62,6 +67,8 @@ def _times(function: Callable[[], object]) -> tuple[float, float]:
 def report(name: str, value: float, target: float, unit: str = "", more: str = "") -> bool:
     """Print a result beside its target (at most that much) and return whether it is met."""
     met = value <= target
+    if not met:
+        missed.append(name)
     mark = "" if met else "   MISSED"
     more = more and f"   ({more})"
     print(f"{name:<58} {value:9.4g} {unit:<2}   target {target:g} {unit}{mark}{more}", flush=True)

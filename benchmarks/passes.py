@@ -1,4 +1,4 @@
-"""What the benchmarks of networks run: the 2015 Inception-v3, its images, the bare forward pass."""
+"""The 2015 Inception-v3, its images, and the bare forward pass that benchmarks compare with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two profiles, quick and full: what each notebook asks for sizes, seeds and folders."""
+"""The profile of a run (full or quick) with its folders and seed, and the number of cores."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Profile:
-    """Where a run takes its sizes from and where it writes.
+    """The sizes of a run and the folders that it writes to.
 
     Attributes:
         name: "full" (the sources' networks, images and sizes) or "quick"
             (only what the repository and the installed packages hold).
         figures: folder that figures are written to.
         results: folder that tables are written to.
-        seed: the seed from which every random number of a notebook starts.
+        seed: the seed of every random number of a notebook.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Profile:
         return self.name == "full"
 
     def pick(self, full: T, quick: T) -> T:
-        """Return the value that belongs to this profile."""
+        """Return `full` in the full profile, `quick` in the quick one."""
         return full if self.full else quick
 
 
@@ -66,13 +66,13 @@ def downloads() -> Path:
 
 
 def cores() -> int:
-    """Return how many processor cores this process may use."""
+    """Return how many processor cores this process may use: every thread pool asks here."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def shown(path: Path) -> str:
-    """Return a path as it may be printed: relative to the project, else its last two parts."""
+    """Return a path to print in outputs: relative to the project, else its last two parts."""
     path = Path(path)
     if path.is_absolute() and path.is_relative_to(ROOT):
         return str(path.relative_to(ROOT))

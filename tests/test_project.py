@@ -36,6 +36,14 @@ def test_the_data_folder_follows_the_environment(monkeypatch, value, expected):
     assert project.downloads() == expected
 
 
+def test_cores_are_those_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(project.os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    assert project.cores() == 3
+    monkeypatch.delattr(project.os, "sched_getaffinity")
+    monkeypatch.setattr(project.os, "cpu_count", lambda: None)
+    assert project.cores() == 1
+
+
 def test_shown_paths_never_start_at_the_root():
     inside = project.ROOT / "data" / "registry.csv"
     assert project.shown(inside) == str(Path("data") / "registry.csv")

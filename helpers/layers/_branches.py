@@ -1,4 +1,4 @@
-"""Take a module of a network apart into the branches that it joins."""
+"""The branches of a module, found from the graph of a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 def branches(model: keras.Model, layer: str) -> dict[str, str]:
     """Find the branches that a layer joins, from the graph of the model.
 
-    A branch is named after its largest kernel: "1x1", "3x3", "5x5", "double 3x3" for two
+    Each is named after its largest kernel: "1x1", "3x3", "5x5", "double 3x3" for two
     of that size in a row (1x7 after 7x1 counts as one 7x7), and "pool" if it pools.
 
     Args:
@@ -19,7 +19,7 @@ def branches(model: keras.Model, layer: str) -> dict[str, str]:
             inception module ("mixed0").
 
     Returns:
-        branch -> name of the layer whose output enters the joint, in the joint's order.
+        branch -> name of the layer whose output enters the joint, in the order of the joint.
 
     Raises:
         ValueError: there is no such layer, or it has only one input.
@@ -27,7 +27,7 @@ def branches(model: keras.Model, layer: str) -> dict[str, str]:
     joint = model.get_layer(layer)
     ends = _parents(joint)
     if len(ends) < 2:
-        raise ValueError(f"layer {layer!r} joins nothing: it has one input")
+        raise ValueError(f"layer {layer!r} joins no branches: it has only one input")
     upstream = [_upstream(end) for end in ends]
     shared = set.intersection(*({id(operation) for operation in part} for part in upstream))
     found: dict[str, str] = {}
@@ -66,7 +66,7 @@ def _label(operations: list[Any]) -> str:
     size = max((max(kernel) for kernel in kernels), default=1)
     if size == 1:
         return "1x1"
-    # A pair of 1 x n and n x 1 makes one n x n.
+    # A pair of 1 x n and n x 1 counts as one n x n.
     depth = sum(min(kernel) == size or 0.5 for kernel in kernels if max(kernel) == size)
     times = {1: "", 2: "double "}.get(depth, f"{depth:g} x ")
     return f"{times}{size}x{size}"

@@ -1,4 +1,4 @@
-"""Mean responses to categories, accumulated in one pass of a network over an image set."""
+"""Mean responses of channels to categories, from one pass of a network over an image set."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from helpers.data import ImageSet
 from helpers.layers._graph import select, title
+from helpers.layers._passes import feed
 from helpers.layers._stream import spatial_mean, stream
 
 
 class CategoryMeans:
-    """The mean response of every channel to every category, keeping no image's activations.
+    """An accumulator of the mean response of every channel to every category.
 
     Attributes:
         categories: (categories,) str, sorted.
@@ -24,14 +25,15 @@ class CategoryMeans:
     """
 
     def __init__(self, labels: ArrayLike, chosen: ArrayLike | None = None) -> None:
-        """Make an accumulator for images that will come in a known order.
+        """Prepare for images whose order is known.
 
         Args:
             labels: (images,) the category of each image.
             chosen: (images,) booleans, which images count; None for all.
 
         Raises:
-            ValueError: labels is empty or no vector, or `chosen` leaves a category no image.
+            ValueError: `labels` is empty or not a vector, or `chosen` leaves a category without
+                images.
         """
         labels = np.asarray(labels)
         if labels.ndim != 1 or not labels.size:
@@ -140,7 +142,7 @@ def category_responses(
             features.append(batch[penultimate])
         for subset in parts.values():
             for name, accumulator in subset.items():
-                _update(accumulator, batch[name], name)
+                feed(accumulator, batch[name], name)
     return Responses(
         network=title(model),
         categories=np.unique(images.category),
@@ -148,10 +150,3 @@ def category_responses(
         means={s: {name: a.means for name, a in layer.items()} for s, layer in parts.items()},
         features=np.concatenate(features) if features else None,
     )
-
-
-def _update(accumulator: CategoryMeans, x: NDArray, layer: str) -> None:
-    try:
-        accumulator.update(x)
-    except ValueError as error:
-        raise ValueError(f"layer {layer!r}: {error}") from error

@@ -173,12 +173,17 @@ def accumulate(
     for _, batch in stream(model, images, list(made), **options):
         for layer, x in batch.items():
             for accumulator in made[layer].values():
-                try:
-                    accumulator.update(x)
-                except ValueError as error:
-                    raise ValueError(f"layer {layer!r}: {error}") from error
+                feed(accumulator, x, layer)
         batch.clear()  # before the next one is computed
     return made
+
+
+def feed(accumulator: Accumulator, x: np.ndarray, layer: str) -> None:
+    """Update an accumulator; where it rejects the activations, the message names the layer."""
+    try:
+        accumulator.update(x)
+    except ValueError as error:
+        raise ValueError(f"layer {layer!r}: {error}") from error
 
 
 def _check_memory(count: int, shapes: Iterable[Sequence[int]], limit: int) -> None:

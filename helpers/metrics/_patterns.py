@@ -151,6 +151,7 @@ def matrices(
         for _, activations in batches:
             for layer, x in activations.items():
                 seen[layer].update(x)
+            del activations  # before the next batch is computed
         return {layer: patterns.similarity(layer) for layer, patterns in seen.items()}
 
 

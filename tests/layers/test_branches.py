@@ -37,7 +37,7 @@ def test_branches_of_any_graph():
     ]
     model = keras.Model(inputs, keras.layers.Concatenate(name="joint")(ends))
     assert branches(model, "joint") == {"3x3": "a", "3x3 (2)": "b", "pool": "c"}
-    with pytest.raises(ValueError, match="layer 'a' joins nothing"):
+    with pytest.raises(ValueError, match="layer 'a' joins no branches"):
         branches(model, "a")
     with pytest.raises(ValueError, match="nowhere"):
         branches(model, "nowhere")
