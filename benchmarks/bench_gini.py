@@ -31,7 +31,7 @@ def activations():
         network = models.inception_v3_2015()
         images = data.imagenet_samples()[:IMAGES]
         batch = next(layers.stream(network, images, CHOSEN, batch_size=IMAGES, progress=False))
-        return [x.reshape(len(x), -1) for x in batch.activations.values()], network.source.title
+        return [x.reshape(len(x), -1) for x in batch.activations.values()], network.card.title
     rng = np.random.default_rng(0)
     made = []
     for units, active in zip(UNITS, ACTIVE, strict=True):

@@ -37,18 +37,18 @@ def header(network: Any, images: Any) -> None:
         network: a Keras model of `models`, or any other, whose weights are then "not recorded".
         images: a set of images or the arrays of `data`, with title and licence.
     """
-    source = getattr(network, "source", None)
-    title, weights = (source.title, source.weights) if source else (network.name, "not recorded")
-    if source and source.sha256:
-        weights += f", SHA-256 {source.sha256}"
+    card = getattr(network, "card", None)
+    title, weights = (card.title, card.weights) if card else (network.name, "not recorded")
+    if card and card.sha256:
+        weights += f", SHA-256 {card.sha256}"
     parts = (images.x_train, images.x_test) if hasattr(images, "x_train") else (images,)
     print(f"profile  {project.current().name}")
     print(f"network  {title}")
     print(f"weights  {weights}")
     print(f"images   {images.title}: {' + '.join(str(len(part)) for part in parts)}; ", end="")
     print(f"licence: {images.licence}")
-    if source and source.note:
-        print(f"note     {source.note}")
+    if card and card.note:
+        print(f"note     {card.note}")
 
 
 def save(table: pd.DataFrame, name: str) -> None:

@@ -143,7 +143,7 @@ class Network:
     name = "mine"
 
 
-class Source:
+class Card:
     title, weights, sha256, note = "Inception", "a.pb", "0" * 64, "approximate"
 
 
@@ -163,7 +163,7 @@ def test_the_header_names_what_runs(capsys, quick):
         "weights  not recorded",
         "images   photos: 40; licence: CC BY",
     ]
-    network.source, images.x_train, images.x_test = Source(), range(10), range(5)
+    network.card, images.x_train, images.x_test = Card(), range(10), range(5)
     report.header(network, images)
     assert capsys.readouterr().out.splitlines() == [
         "profile  quick",
@@ -180,7 +180,7 @@ def test_the_header_of_a_network_of_ours(capsys, quick):
     report.header(mini, data.digits_split())
     printed = capsys.readouterr().out
     assert "profile  quick\nnetwork  mini-Inception\n" in printed
-    assert f"weights  mini_inception.npz, SHA-256 {mini.source.sha256}\n" in printed
+    assert f"weights  mini_inception.npz, SHA-256 {mini.card.sha256}\n" in printed
     assert f"images   {digits.title}: 20; licence: {digits.licence}\n" in printed
     assert ": 1438 + 359; licence" in printed
     assert "note" not in printed and str(project.ROOT) not in printed

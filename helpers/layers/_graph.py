@@ -82,5 +82,5 @@ def operations(model: keras.Model, prefix: str = "") -> dict[str, Any]:
 
 
 def title(model: keras.Model) -> str:
-    """Return a network's title for captions: that of `model.source`, else the model's name."""
-    return getattr(getattr(model, "source", None), "title", model.name)
+    """Return a network's title for captions: that of `model.card`, else the model's name."""
+    return getattr(getattr(model, "card", None), "title", model.name)

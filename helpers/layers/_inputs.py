@@ -31,7 +31,7 @@ def batches(
             that batch is asked for.
     """
     if hasattr(images, "tensors"):
-        preprocess = preprocess or getattr(getattr(model, "source", None), "preprocess", None)
+        preprocess = preprocess or getattr(getattr(model, "card", None), "preprocess", None)
         if preprocess is None:
             raise ValueError(
                 f"{model.name!r} does not say how its images are preprocessed: pass preprocess="

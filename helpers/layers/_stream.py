@@ -65,7 +65,7 @@ def stream(
         batch_size: images per batch; None for as many (at most 32) as keep the chosen
             activations of a batch, and what the network itself needs, within 256 MB each.
         preprocess: for an image set: image tensor (h, w, c) -> input tensor; by default
-            the model's own, `model.source.preprocess`.
+            the model's own, `model.card.preprocess`.
         reduce: TensorFlow operations applied to every layer's output within the network,
             such as `spatial_mean`: a small result is handed over at little cost.
         progress: whether to show a progress bar.

@@ -1,4 +1,4 @@
-"""The networks: each a plain Keras model whose `source` says where its weights come from.
+"""The networks: each a plain Keras model whose `card` says where its weights come from.
 
 GoogLeNet, Inception-v3, SqueezeNet and any network of keras.applications, trained on
 ImageNet; a mini-Inception for the quick profile and a multi-layer perceptron with its
@@ -6,12 +6,12 @@ training; and control twins of any of them.
 """
 
 from helpers.models._applications import application
+from helpers.models._card import Card
 from helpers.models._classes import top
 from helpers.models._googlenet import GOOGLENET_LAYERS, googlenet_2014
 from helpers.models._inception import (
     GUEST_LOVE_LAYERS,
     RUPPRECHT_LAYERS,
-    SOURCE_NAMES,
     inception_v3_2015,
     inception_v3_2015_untrained,
     input_stage,
@@ -22,10 +22,10 @@ from helpers.models._squeezenet import SQUEEZENET_LAYERS, squeezenet
 from helpers.models.twins import permute_biases, permute_weights, without_nonlinearity
 
 __all__ = [
+    "Card",
     "GOOGLENET_LAYERS",
     "GUEST_LOVE_LAYERS",
     "RUPPRECHT_LAYERS",
-    "SOURCE_NAMES",
     "SQUEEZENET_LAYERS",
     "application",
     "googlenet_2014",

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from helpers.models._card import Card
 from helpers.models._copies import fresh_copy
-from helpers.models._source import Source
 
 WEIGHTS = ("imagenet", None)
 OPEN_SIDE = 224  # for networks that take images of any size
@@ -41,10 +41,9 @@ def application(name: str, weights: str | None = "imagenet", seed: int = 0) -> k
     if weights not in WEIGHTS:
         raise ValueError(f"weights={weights!r}: choose 'imagenet', or None for random weights")
     model = fresh_copy(_built(name, builders[name], weights), None if weights else seed)
-    model.source = Source(
+    model.card = Card(
         title=f"{name} (Keras)" if weights else f"{name} (Keras), untrained",
         weights="ImageNet weights of keras.applications" if weights else f"random, seed {seed}",
-        sha256="",
         preprocess=_preprocessing(builders[name], model.input_shape[1] or OPEN_SIDE),
     )
     return model

@@ -13,7 +13,7 @@ from keras import layers
 
 from helpers import data, project
 from helpers.models import _caffe
-from helpers.models._source import Source
+from helpers.models._card import Card
 
 FOLDER = "googlenet-2014"
 SIDE = 224
@@ -73,7 +73,7 @@ def googlenet_2014() -> keras.Model:
     model = architecture()
     sha256 = load_weights(model, data.fetch(FOLDER) / "weights")
     title = "GoogLeNet (2014)"
-    model.source = Source(title, "the Caffe weights bvlc_googlenet", sha256, preprocess)
+    model.card = Card(title, "the Caffe weights bvlc_googlenet", preprocess, sha256)
     return model
 
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from helpers import data
 from helpers.models import _frozen_graph
+from helpers.models._card import Card
 from helpers.models._copies import fresh_copy, numbered
-from helpers.models._source import Source
 
 ARCHIVE = "inception-2015-12-05"
 GRAPH = "classify_image_graph_def.pb"
@@ -19,7 +19,7 @@ SIDE = 299
 GRAPH_OUTPUTS = 1008
 
 # What sources 1 and 2 plot, by Keras' layer names and by those of the 2015 graph.
-SOURCE_NAMES = {
+NAMES_IN_2015 = {
     "activation": "conv",
     "activation_1": "conv_1",
     "activation_2": "conv_2",
@@ -34,8 +34,8 @@ SOURCE_NAMES = {
 }
 
 # In depth order; Rupprecht leaves out mixed1, which is kept here.
-GUEST_LOVE_LAYERS = tuple(SOURCE_NAMES)
-RUPPRECHT_LAYERS = tuple(name for name in SOURCE_NAMES if "pool" not in name)
+GUEST_LOVE_LAYERS = tuple(NAMES_IN_2015)
+RUPPRECHT_LAYERS = tuple(name for name in NAMES_IN_2015 if "pool" not in name)
 
 _TO_35 = ["conv", "tower/conv", "tower/conv_1", "tower_1/conv", "tower_1/conv_1", "tower_1/conv_2"]
 _TO_17 = ["conv", "tower/conv", "tower/conv_1", "tower/conv_2"]
@@ -49,7 +49,7 @@ _MODULES = [_TO_35 + _POOL] * 3 + [_TO_17] + [_AT_17 + _POOL] * 4 + [_TO_8] + [_
 SCOPES = (
     *("conv", "conv_1", "conv_2", "conv_3", "conv_4"),
     *(
-        f"{SOURCE_NAMES[f'mixed{i}']}/{scope}"
+        f"{NAMES_IN_2015[f'mixed{i}']}/{scope}"
         for i, module in enumerate(_MODULES)
         for scope in module
     ),
@@ -84,7 +84,7 @@ def inception_v3_2015() -> keras.Model:
     load_weights(model, path, data.imagenet_classes().node)
     sha256 = data.sha256(path)
     tensors = RE_ESTIMATED.get(sha256, ())
-    model.source = Source(
+    model.card = Card(
         title="Inception-v3 (2015)",
         weights=path.name,
         sha256=sha256,
@@ -103,7 +103,7 @@ def inception_v3_2015_untrained(seed: int = 0) -> keras.Model:
     mixed10; they stay finite and far above rounding errors.
     """
     model = architecture(seed)
-    model.source = Source("Inception-v3 (2015), untrained", f"random, seed {seed}", "", preprocess)
+    model.card = Card("Inception-v3 (2015), untrained", f"random, seed {seed}", preprocess)
     return model
 
 
@@ -119,7 +119,7 @@ def input_stage(channels: int = 3) -> keras.Model:
     x = keras.layers.Rescaling(1.0, offset=-128.0, name="Sub")(x)
     x = keras.layers.Rescaling(1 / 128, name="Mul")(x)
     model = keras.Model(inputs, x, name="input_stage")
-    model.source = Source("Inception-v3 (2015), input", "none", "", resize)
+    model.card = Card("Inception-v3 (2015), input", "none", resize)
     return model
 
 

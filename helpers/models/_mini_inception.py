@@ -11,8 +11,8 @@ import tensorflow as tf
 from keras import layers
 
 from helpers import data, project
+from helpers.models._card import Card
 from helpers.models._copies import fresh_copy
-from helpers.models._source import Source
 
 WEIGHTS = project.ROOT / "data" / "mini_inception.npz"
 SIDE = 32
@@ -36,9 +36,9 @@ def mini_inception(trained: bool = True, seed: int = 0) -> keras.Model:
     if trained:
         with np.load(WEIGHTS) as weights:
             model.set_weights([weights[name] for name in weights])
-    title = "mini-Inception" if trained else "mini-Inception, untrained"
-    source = (WEIGHTS.name, data.sha256(WEIGHTS)) if trained else (f"random, seed {seed}", "")
-    model.source = Source(title, *source, preprocess)
+        model.card = Card("mini-Inception", WEIGHTS.name, preprocess, data.sha256(WEIGHTS))
+    else:
+        model.card = Card("mini-Inception, untrained", f"random, seed {seed}", preprocess)
     return model
 
 

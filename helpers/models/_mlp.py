@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.models._source import Source
+from helpers.models._card import Card
 
 
 def mlp(widths: tuple[int, ...] = (784, 512, 256, 128, 10), seed: int = 0) -> keras.Model:
@@ -33,7 +33,7 @@ def mlp(widths: tuple[int, ...] = (784, 512, 256, 128, 10), seed: int = 0) -> ke
             name="logits" if last else f"layer{i}",
         )(x)
     model = keras.Model(inputs, x, name="mlp")
-    model.source = Source(f"MLP {'-'.join(map(str, widths))}", f"random, seed {seed}", "", _flatten)
+    model.card = Card(f"MLP {'-'.join(map(str, widths))}", f"random, seed {seed}", _flatten)
     return model
 
 

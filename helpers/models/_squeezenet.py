@@ -9,7 +9,7 @@ from keras import layers
 
 from helpers import data, project
 from helpers.models import _caffe
-from helpers.models._source import Source
+from helpers.models._card import Card
 
 WEIGHTS = project.ROOT / "data" / "squeezenet_1_1.npz"
 SIDE = 227
@@ -32,7 +32,7 @@ def squeezenet() -> keras.Model:
             if layer.weights:
                 parts = [weights[f"{layer.name}/{part}"] for part in ("kernel", "bias")]
                 layer.set_weights([part.astype(np.float32) for part in parts])
-    model.source = Source("SqueezeNet 1.1", WEIGHTS.name, data.sha256(WEIGHTS), preprocess)
+    model.card = Card("SqueezeNet 1.1", WEIGHTS.name, preprocess, data.sha256(WEIGHTS))
     return model
 
 

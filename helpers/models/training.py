@@ -66,8 +66,8 @@ def train(
 
     trained = keras.models.clone_model(model)
     trained.set_weights(model.get_weights())
-    if hasattr(model, "source"):
-        trained.source = model.source
+    if hasattr(model, "card"):
+        trained.card = model.card
     if cache is None:
         found = fit()
     else:

@@ -98,7 +98,7 @@ def _check(model: keras.Model) -> None:
 
 
 def _twin(model: keras.Model, config: dict, change: str) -> keras.Model:
-    """Build a model from a config and give it the weights, and the source, of another."""
+    """Build a model from a config and give it the weights, and the card, of another."""
     try:
         twin = type(model).from_config(config)
         if not twin.built:
@@ -106,9 +106,9 @@ def _twin(model: keras.Model, config: dict, change: str) -> keras.Model:
         twin.set_weights(model.get_weights())
     except (TypeError, ValueError) as error:
         raise ValueError(f"{model.name!r} cannot be copied: {error}") from error
-    if hasattr(model, "source"):
-        title = f"{model.source.title}, {change}"
-        twin.source = replace(model.source, title=title)
+    if hasattr(model, "card"):
+        title = f"{model.card.title}, {change}"
+        twin.card = replace(model.card, title=title)
     return twin
 
 

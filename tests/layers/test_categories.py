@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from helpers import layers
 from helpers.data import ImageSet
 from helpers.metrics import accuracy
-from helpers.models._source import Source
+from helpers.models import Card
 
 
 def image_set(labels):
@@ -24,7 +24,7 @@ def model():
     x = keras.layers.Conv2D(7, 2, activation="relu", name="last")(x)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     made = keras.Model(inputs, keras.layers.Dense(3, name="dense")(x))
-    made.source = Source("made", "random", "", lambda image: keras.ops.cast(image, "float32") / 255)
+    made.card = Card("made", "random", lambda image: keras.ops.cast(image, "float32") / 255)
     return made
 
 

@@ -7,7 +7,7 @@ from keras import layers as kl
 
 from helpers import data, layers
 from helpers.layers import _graph
-from helpers.models import _source
+from helpers.models import Card
 
 activations = partial(layers.activations, progress=False)
 
@@ -19,12 +19,12 @@ def test_image_sets_are_preprocessed_as_the_model_says(branched, images, photos)
     np.testing.assert_allclose(given["mixed"], expected["mixed"], rtol=1e-4, atol=1e-6)
     with pytest.raises(ValueError, match="pass preprocess="):
         activations(branched, set_of_images)
-    branched.source = _source.Source("Net", "random", "", lambda x: x / 255)
+    branched.card = Card("Net", "random", lambda x: x / 255)
     try:
-        by_source = activations(branched, set_of_images)
+        by_card = activations(branched, set_of_images)
     finally:
-        del branched.source
-    np.testing.assert_allclose(by_source["mixed"], expected["mixed"], rtol=1e-4, atol=1e-6)
+        del branched.card
+    np.testing.assert_allclose(by_card["mixed"], expected["mixed"], rtol=1e-4, atol=1e-6)
     with pytest.raises(ValueError, match="arrays are taken as preprocessed"):
         activations(branched, images, preprocess=lambda x: x)
 

@@ -14,9 +14,9 @@ def mobilenet() -> keras.Model:
 def test_an_application_comes_with_its_own_size_and_preprocessing(mobilenet):
     assert mobilenet.layers[0].name == "input"
     assert mobilenet.input_shape == (None, 224, 224, 3)
-    assert mobilenet.source.weights == "random, seed 0"
+    assert mobilenet.card.weights == "random, seed 0"
     white = tf.fill((30, 50, 3), tf.constant(255, tf.uint8))
-    np.testing.assert_allclose(mobilenet.source.preprocess(white), np.ones((224, 224, 3)), 1e-6)
+    np.testing.assert_allclose(mobilenet.card.preprocess(white), np.ones((224, 224, 3)), 1e-6)
 
 
 def test_an_unknown_application_raises_with_near_names():

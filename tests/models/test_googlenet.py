@@ -150,7 +150,7 @@ def test_preprocessing_is_bilinear_blue_first_and_without_the_mean():
 @needs_real_data
 def test_every_stage_equals_the_caffe_description_run_in_numpy():
     model = models.googlenet_2014()
-    assert re.fullmatch("[0-9a-f]{64}", model.source.sha256)
+    assert re.fullmatch("[0-9a-f]{64}", model.card.sha256)
     photo = np.asarray(Image.open(sorted(PHOTOS.iterdir())[0]).convert("RGB"))
     x = googlenet.preprocess(photo).numpy()
     expected = run_caffe(FOLDER, x)

@@ -161,7 +161,7 @@ def test_the_input_stage_is_the_preprocessing_taken_apart():
     image = np.random.default_rng(0).integers(0, 256, (40, 71, 3), dtype=np.uint8)
     stage = models.input_stage()
     assert names(stage) == ["input", "Sub", "Mul"]
-    resized = stage.source.preprocess(image)[None]
+    resized = stage.card.preprocess(image)[None]
     sub, mul = features(stage, ["Sub", "Mul"], resized)
     np.testing.assert_allclose(sub, resized - 128, atol=1e-4)
     np.testing.assert_allclose(mul[0], _inception.preprocess(image), atol=1e-6)
@@ -191,7 +191,7 @@ def network() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def seen(network, photos) -> dict[str, np.ndarray]:
-    x = np.concatenate(list(photos.tensors(network.source.preprocess)))
+    x = np.concatenate(list(photos.tensors(network.card.preprocess)))
     layers = ["mixed7", "predictions"]
     return dict(zip(layers, features(network, layers, x), strict=True))
 
@@ -213,10 +213,10 @@ def test_the_2015_network_names_what_is_on_the_photos(seen, photos):
 
 @needs_real_data
 def test_layers_are_approximate_if_the_hash_of_the_file_says_so(network):
-    approximate = set(network.source.approximate) & set(models.GUEST_LOVE_LAYERS)
-    if network.source.sha256 in _inception.RE_ESTIMATED:
+    approximate = set(network.card.approximate) & set(models.GUEST_LOVE_LAYERS)
+    if network.card.sha256 in _inception.RE_ESTIMATED:
         assert approximate == {"mixed9", "mixed10", "avg_pool", "predictions"}
-        assert "3 tensors of this weights file are re-estimates" in network.source.note
+        assert "3 tensors of this weights file are re-estimates" in network.card.note
     else:
         assert not approximate
-        assert network.source.note == ""
+        assert network.card.note == ""

@@ -20,7 +20,7 @@ def mini() -> keras.Model:
 
 def test_the_mini_inception_knows_the_digits(mini):
     digits = data.digits_split()
-    x = mini.source.preprocess(digits.x_test[..., None])
+    x = mini.card.preprocess(digits.x_test[..., None])
     classes = mini(x, training=False).numpy().argmax(axis=1)
     assert np.mean(classes == digits.y_test) >= 0.97
 
@@ -37,4 +37,4 @@ def test_the_untrained_mini_inception_is_the_trained_one_before_training(mini):
     untrained = models.mini_inception(trained=False, seed=1)
     assert names(untrained) == names(mini)
     assert not same_weights(untrained, mini)
-    assert (untrained.source.weights, untrained.source.sha256) == ("random, seed 1", "")
+    assert (untrained.card.weights, untrained.card.sha256) == ("random, seed 1", "")

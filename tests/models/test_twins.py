@@ -3,8 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from helpers.models import twins
-from helpers.models._source import Source
+from helpers.models import Card, twins
 
 MAKERS = [twins.permute_weights, twins.permute_biases, twins.without_nonlinearity]
 
@@ -22,7 +21,7 @@ def everything():
     x = layers.Dense(6, activation=layers.ReLU(max_value=9.0), name="as_layer")(x)
     x = keras.ops.relu6(keras.ops.relu(keras.activations.relu(x)))
     model = keras.Model(inputs, x)
-    model.source = Source("network", "random", "", lambda x: x)
+    model.card = Card("network", "random", lambda x: x)
     return _scrambled(model)
 
 
@@ -146,9 +145,9 @@ def test_a_subclassed_model_is_refused(make):
         make(Subclassed(name="mine"))
 
 
-def test_the_source_is_kept_with_another_title():
+def test_the_card_is_kept_with_another_title():
     model = everything()
-    titles = {make(model).source.title for make in MAKERS}
+    titles = {make(model).card.title for make in MAKERS}
     assert len(titles) == 3 and all(title.startswith("network, ") for title in titles)
-    assert model.source.title == "network"
-    assert twins.permute_weights(model).source.preprocess is model.source.preprocess
+    assert model.card.title == "network"
+    assert twins.permute_weights(model).card.preprocess is model.card.preprocess

@@ -6,7 +6,7 @@ import pytest
 from helpers import layers, report
 from helpers.data import ImageSet
 from helpers.metrics import correlation, sparsity
-from helpers.models._source import Source
+from helpers.models import Card
 from helpers.studies.liu_2020 import claims, controls, difficulty, tables
 
 
@@ -27,7 +27,7 @@ def model():
             5, 2, activation="relu", kernel_initializer=start, bias_initializer=start, name=f"c{i}"
         )(x)
     made = keras.Model(inputs, x)
-    made.source = Source("made", "random", "", lambda image: keras.ops.cast(image, "float32") / 255)
+    made.card = Card("made", "random", lambda image: keras.ops.cast(image, "float32") / 255)
     return made
 
 

@@ -30,7 +30,7 @@ def psi_of_twins(
     Every twin is built, run once, and let go before the next.
 
     Args:
-        model: a functional or sequential model with a `source`.
+        model: a functional or sequential model with a `card`.
         images: the image set that `intact` was measured on.
         intact: the network's own PSI, rows of `tables.psi`; its layers are those
             measured in the twins.
