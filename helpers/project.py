@@ -61,8 +61,8 @@ def current() -> Profile:
 
 
 def downloads() -> Path:
-    """Return the folder of local data: LAYERS_DATA if set, else data/downloads."""
-    return Path(os.environ.get("LAYERS_DATA") or ROOT / "data" / "downloads")
+    """Return the folder of local data: LAYERS_DATA if set, "~" expanded, else data/downloads."""
+    return Path(os.environ.get("LAYERS_DATA") or ROOT / "data" / "downloads").expanduser()
 
 
 def cores() -> int:

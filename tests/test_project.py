@@ -29,7 +29,12 @@ def test_an_unknown_profile_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("", project.ROOT / "data" / "downloads"), ("there", Path("there"))]
+    ("value", "expected"),
+    [
+        ("", project.ROOT / "data" / "downloads"),
+        ("there", Path("there")),
+        ("~/x", Path.home() / "x"),
+    ],
 )
 def test_the_data_folder_follows_the_environment(monkeypatch, value, expected):
     monkeypatch.setenv("LAYERS_DATA", value)

@@ -1,4 +1,4 @@
-"""Results that take long, kept on disk under a key: found again, or computed and written.
+"""Results that take long, kept on disk under a key: read from there, or computed and written.
 
 A file is trusted only if it opens, was written for the very key that is asked
 for, and its content still has the checksum it was written with.
@@ -9,25 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray]
+from helpers.data._temporary import temporary_folder
 
 _KEY, _CHECKSUM = "__key__", "__checksum__"
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def digest(*arrays: np.ndarray) -> str:
-    """Return the SHA-256 of arrays: their dtype, shape and bytes, in the order given."""
+    """Return the SHA-256 of arrays: their dtype, shape and bytes, in the order given.
+
+    Raises:
+        TypeError: an array is masked or holds Python objects.
+    """
     sha = hashlib.sha256()
     for array in arrays:
+        if np.ma.isMaskedArray(array) or np.asarray(array).dtype.hasobject:
+            raise TypeError("only plain arrays of numbers or text have a digest")
         array = np.ascontiguousarray(array)
         sha.update(f"{array.dtype.str}{array.shape}".encode())
         sha.update(array.data)
@@ -36,28 +38,33 @@ def digest(*arrays: np.ndarray) -> str:
 
 def cached(
     folder: Path | str, key: Mapping[str, object], compute: Callable[[], Mapping[str, np.ndarray]]
-) -> Arrays:
+) -> dict[str, np.ndarray]:
     """Return the arrays stored under a key, computing and storing them if need be.
 
     Args:
         folder: where the files lie; made if absent.
-        key: everything that the result depends on (text, numbers, digests of
-            arrays); its "kind" begins the file's name.
-        compute: makes the arrays; called only if they are not there or damaged.
+        key: everything that the result depends on: text, numbers, None, arrays (which
+            count with all their bytes), and lists and dictionaries of these; its "kind"
+            begins the file's name.
+        compute: makes the arrays; called only if they are missing or damaged.
 
     Returns:
-        The arrays by name. A damaged or foreign file is computed anew and
-        replaced, with a warning; a folder that cannot be written to costs a
-        warning, not the result.
+        The arrays by name. A damaged or foreign file is computed again and replaced,
+        with a warning; if the folder cannot be written to, a warning says so and the
+        result is returned all the same.
+
+    Raises:
+        TypeError: the key holds something that no text describes fully and for good,
+            such as a function.
     """
-    text = json.dumps(key, sort_keys=True, default=str)
+    text = json.dumps(key, sort_keys=True, default=_described)
     path = Path(folder) / (
         f"{key.get('kind', 'result')}-{hashlib.sha256(text.encode()).hexdigest()[:24]}.npz"
     )
     if path.exists():
         try:
             return _read(path, text)
-        except _UNREADABLE as error:
+        except Exception as error:  # NumPy and zipfile raise errors of many kinds
             warnings.warn(
                 f"{path.name} in the cache is damaged ({error}): computed again", stacklevel=2
             )
@@ -69,6 +76,18 @@ def cached(
     return arrays
 
 
+def _described(value: object) -> object:
+    """Return what stands in a key's text for a value that JSON does not know."""
+    if isinstance(value, np.ndarray):
+        return {"sha256": digest(value)}
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(
+        f"{value!r} cannot be part of a cache's key: only text, numbers and arrays can. "
+        "Leave out the cache, or describe it in words"
+    )
+
+
 def _checksum(text: str, arrays: Mapping[str, np.ndarray]) -> str:
     names = sorted(arrays)
     return hashlib.sha256(
@@ -76,7 +95,7 @@ def _checksum(text: str, arrays: Mapping[str, np.ndarray]) -> str:
     ).hexdigest()
 
 
-def _read(path: Path, text: str) -> Arrays:
+def _read(path: Path, text: str) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
     key, checksum = str(arrays.pop(_KEY)), str(arrays.pop(_CHECKSUM))
@@ -87,14 +106,8 @@ def _read(path: Path, text: str) -> Arrays:
     return arrays
 
 
-def _write(path: Path, text: str, arrays: Arrays) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            meta = {_KEY: np.array(text), _CHECKSUM: np.array(_checksum(text, arrays))}
-            np.savez(file, **arrays, **meta)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def _write(path: Path, text: str, arrays: Mapping[str, np.ndarray]) -> None:
+    meta = {_KEY: np.array(text), _CHECKSUM: np.array(_checksum(text, arrays))}
+    with temporary_folder(path.parent) as temporary:
+        np.savez(temporary / path.name, **arrays, **meta)
+        os.replace(temporary / path.name, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
 JPEG = b"\xff\xd8\xff"
+MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # 179 million, where Pillow refuses an image, too
+TOO_LARGE = f"it has more than {MAX_PIXELS:,} pixels"
 
 
 def decode(path: Path) -> np.ndarray:
@@ -22,11 +25,15 @@ def decode(path: Path) -> np.ndarray:
     camera may have noted is not applied.
 
     Raises:
-        ValueError: the file is missing, empty, damaged or no image; the message names it.
+        ValueError: the file is missing, empty, damaged, no image, or has more than
+            179 million pixels; the message names it.
     """
     try:
         content = Path(path).read_bytes()
         if content.startswith(JPEG):
+            height, width, _ = tf.io.extract_jpeg_shape(content).numpy().tolist()
+            if height * width > MAX_PIXELS:
+                raise ValueError(TOO_LARGE)
             return tf.io.decode_jpeg(content, channels=3).numpy()
         return _decode_other(content)
     except Exception as error:  # decoders raise errors of many kinds
@@ -38,12 +45,20 @@ def decode_tensor(path: tf.Tensor) -> tf.Tensor:
     content = tf.io.read_file(path)
     return tf.cond(
         tf.strings.substr(content, 0, len(JPEG)) == JPEG,
-        lambda: tf.io.decode_jpeg(content, channels=3),
+        lambda: _decode_jpeg(content),
         lambda: tf.ensure_shape(
-            tf.numpy_function(lambda path: decode(path.decode()), [path], tf.uint8),
+            tf.numpy_function(lambda path: decode(os.fsdecode(path)), [path], tf.uint8),
             (None, None, 3),
         ),
     )
+
+
+def _decode_jpeg(content: tf.Tensor) -> tf.Tensor:
+    height, width, _ = tf.unstack(tf.cast(tf.io.extract_jpeg_shape(content), tf.int64))
+    limit = tf.constant(MAX_PIXELS, tf.int64)
+    within = tf.debugging.assert_less_equal(height * width, limit, message=TOO_LARGE)
+    with tf.control_dependencies([within]):
+        return tf.io.decode_jpeg(content, channels=3)
 
 
 def _decode_other(content: bytes) -> np.ndarray:

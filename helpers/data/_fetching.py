@@ -1,39 +1,44 @@
-"""Fetch a data set's files from their public home: whole and verified, or not at all."""
+"""Fetch a data set's files from their public home: whole and verified, or not at all.
+
+`requests` downloads, and urllib3's `Retry` tries again after an error of the server. The
+library made for this, pooch, would replace 19 of 69 lines: it stops neither a download nor
+an archive's member at the registered size, and does not open a tar within a zip.
+"""
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import os
-import re
-import shutil
 import tarfile
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import IO
 from urllib.parse import quote
 
-import pooch
+import requests
+from requests.adapters import HTTPAdapter
 from tqdm.auto import tqdm
+from urllib3 import Retry
 
-from helpers.data._registry import File, FileSet, find, sha256
+from helpers.data._registry import File, FileSet, find
+from helpers.data._temporary import temporary_folder
 
 CONNECTIONS = 8  # at once to one server: polite, and enough to hide the latency of small files
 TIMEOUT = 30  # seconds without an answer
-LISTING = "extracted.csv"  # what an archive gave, written last: its presence says "complete"
+TRIES_AGAIN, FIRST_PAUSE = 3, 0.5  # the pause, in seconds, doubles from try to try
+SERVER_ERRORS = (429, 500, 502, 503, 504)
+CHUNK = 2**16  # bytes
 TARBALLS = (".tgz", ".tar.gz")
-BROKEN_ARCHIVE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 class FetchError(RuntimeError):
     """A file could not be fetched, or what came is not the file that was asked for."""
 
 
-def fetch(name: str, known: FileSet | None = None) -> Path:
+def fetch(name: str) -> Path:
     """Return a set's folder, or one of its files, fetching first what is missing.
 
     Files already in the downloads folder are taken as they are if their size is the
@@ -49,7 +54,6 @@ def fetch(name: str, known: FileSet | None = None) -> Path:
 
     Args:
         name: a set such as "googlenet-2014", or "set/file" for one file of it.
-        known: the set, if it is not the registry's.
 
     Raises:
         ValueError: no such set or file; or a local file has not the registered size.
@@ -57,97 +61,17 @@ def fetch(name: str, known: FileSet | None = None) -> Path:
             and where to put it by hand.
     """
     name, _, wanted = name.partition("/")
-    known = known or find(name)
+    known = find(name)
     files = [file for file in known.files if wanted in ("", file.path)]
     if not files or "://" not in known.url:
-        there = "it is loaded by " + known.url if files else f"{known.name} has no such file"
-        raise ValueError(f"cannot fetch {name}/{wanted}: {there}")
+        reason = f"it is loaded by {known.url}" if files else f"{known.name} has no such file"
+        raise ValueError(f"cannot fetch {name}/{wanted}: {reason}")
     missing = [file for file in files if not _in_place(known.folder / file.path, file)]
     if missing and known.archive:
-        fetch_archive(known)
+        _fetch_archive(known)
     elif missing:
         _fetch_files(known, missing)
     return known.folder / wanted
-
-
-def fetch_archive(known: FileSet) -> None:
-    """Fetch a set's archive and put the members that the set keeps into its folder.
-
-    Registered files are checked by their SHA-256, the archive by its own where it is
-    known and by its size in any case. Files that the folder already has stay.
-
-    Raises:
-        FetchError: the archive could not be fetched, or is not the expected one.
-    """
-    by_hand = f"put the files of that archive that data/README.md names into {known.folder}"
-    with _errors(known, known.archive.path, known.url, by_hand), _workplace(known) as temporary:
-        with _bar(known, known.archive.size) as bar:
-            archive = _download(known.url, known.archive, temporary, bar)
-        extracted = temporary / "extracted"
-        paths = _extract(archive, known.members, extracted)
-        for file in known.files:
-            if file.path not in paths:
-                raise ValueError(f"the archive holds no {file.path}")
-            _check(extracted / file.path, file)
-        listing = temporary / LISTING
-        with open(listing, "w", newline="", encoding="utf-8") as table:
-            rows = csv.writer(table)
-            rows.writerow(["path", "bytes", "sha256"])
-            for path in paths:
-                file = extracted / path
-                rows.writerow([path, file.stat().st_size, sha256(file)])
-        for path in paths:
-            if not (known.folder / path).exists():
-                _move(extracted / path, known.folder / path)
-        _move(listing, known.folder / LISTING)
-
-
-def extracted(known: FileSet) -> list[str]:
-    """Return the paths of all files that a set's archive gave; none if it was not fetched."""
-    try:
-        with open(known.folder / LISTING, newline="", encoding="utf-8") as table:
-            return [row["path"] for row in csv.DictReader(table)]
-    except FileNotFoundError:
-        return []
-
-
-def _fetch_files(known: FileSet, files: list[File]) -> None:
-    def get(file: File, temporary: Path) -> None:
-        url = known.url + quote(file.path)
-        with _errors(known, file.path, url, f"put it at {known.folder / file.path}"):
-            _move(_download(url, file, temporary), known.folder / file.path)
-
-    total = sum(file.size for file in files)
-    with (
-        _errors(known, files[0].path, known.url, f"put its files into {known.folder}"),
-        _workplace(known) as temporary,
-        _bar(known, total) as bar,
-        ThreadPoolExecutor(CONNECTIONS) as pool,
-    ):
-        jobs = {pool.submit(get, file, temporary): file for file in files}
-        try:
-            for job in as_completed(jobs):
-                job.result()
-                bar.update(jobs[job].size)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _download(url: str, file: File, folder: Path, bar: tqdm | None = None) -> Path:
-    path = folder / file.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    download = pooch.HTTPDownloader(progressbar=bar, chunk_size=2**16, timeout=TIMEOUT)
-    download(url, str(path), None)
-    _check(path, file)
-    return path
-
-
-def _check(path: Path, file: File) -> None:
-    """Raise ValueError unless the file at `path` is the registered one."""
-    if path.stat().st_size != file.size:
-        raise ValueError(f"{file.path} came with {path.stat().st_size} bytes, not {file.size}")
-    if file.sha256 and sha256(path) != file.sha256:
-        raise ValueError(f"{file.path} came with another content: its SHA-256 differs")
 
 
 def _in_place(path: Path, file: File) -> bool:
@@ -161,28 +85,112 @@ def _in_place(path: Path, file: File) -> bool:
     return True
 
 
+def _fetch_files(known: FileSet, files: list[File]) -> None:
+    def get(file: File) -> None:
+        url = known.url + quote(file.path)
+        with _errors(known, file.path, url, f"put it at {known.folder / file.path}"):
+            _move(_download(session, url, file, temporary), known.folder / file.path)
+
+    with (
+        _errors(known, files[0].path, known.url, f"put its files into {known.folder}"),
+        temporary_folder(known.folder.parent) as temporary,
+        _bar(known, sum(file.size for file in files)) as bar,
+        _session() as session,
+        ThreadPoolExecutor(CONNECTIONS) as pool,
+    ):
+        jobs = {pool.submit(get, file): file for file in files}
+        try:
+            for job in as_completed(jobs):
+                job.result()
+                bar.update(jobs[job].size)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _fetch_archive(known: FileSet) -> None:
+    """Fetch a set's archive and put its registered files into the set's folder.
+
+    Files that the folder already has stay; all other members are left out.
+    """
+    by_hand = f"put the files of that archive that data/README.md names into {known.folder}"
+    with (
+        _errors(known, known.archive.path, known.url, by_hand),
+        temporary_folder(known.folder.parent) as temporary,
+    ):
+        with _bar(known, known.archive.size) as bar, _session() as session:
+            archive = _download(session, known.url, known.archive, temporary, bar)
+        extracted = _extract(archive, known.files, temporary / "extracted")
+        for file in known.files:
+            if file not in extracted:
+                raise ValueError(f"the archive holds no {file.path}")
+        for file, path in extracted.items():
+            if not (known.folder / file.path).exists():
+                _move(path, known.folder / file.path)
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    retry = Retry(
+        TRIES_AGAIN,
+        backoff_factor=FIRST_PAUSE,
+        status_forcelist=SERVER_ERRORS,
+        respect_retry_after_header=False,  # it may ask for hours
+    )
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=retry))
+    return session
+
+
+def _download(
+    session: requests.Session, url: str, file: File, folder: Path, bar: tqdm | None = None
+) -> Path:
+    with session.get(url, stream=True, timeout=TIMEOUT) as answer:
+        answer.raise_for_status()
+        return _write(answer.iter_content(CHUNK), file, folder, bar)
+
+
+def _write(chunks: Iterable[bytes], file: File, folder: Path, bar: tqdm | None = None) -> Path:
+    """Write a file below the folder, at most as many bytes as it should have, and check it.
+
+    Raises:
+        ValueError: its size or SHA-256 is not the registered one.
+    """
+    path = folder / file.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size, sha = 0, hashlib.sha256()
+    with open(path, "wb") as target:
+        for chunk in chunks:
+            size += len(chunk)
+            if size > file.size:
+                raise ValueError(f"{file.path} is longer than the expected {file.size} bytes")
+            target.write(chunk)
+            sha.update(chunk)
+            if bar is not None:
+                bar.update(len(chunk))
+    if size < file.size:
+        raise ValueError(f"{file.path} came with {size} bytes, not {file.size}")
+    if file.sha256 and sha.hexdigest() != file.sha256:
+        raise ValueError(f"{file.path} came with another content: its SHA-256 differs")
+    return path
+
+
 def _move(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(source, target)
 
 
-def _extract(archive: Path, members: str, folder: Path) -> list[str]:
-    """Write the members that match to the folder; return their paths in it."""
-    paths = []
+def _extract(archive: Path, files: Iterable[File], folder: Path) -> dict[File, Path]:
+    """Write the members that end in a registered path below the folder; say where they are."""
+    wanted = {PurePosixPath(file.path).parts: file for file in files}
+    depths = {len(parts) for parts in wanted}
+    found = {}
     with open(archive, "rb") as stream:
         for name, content in _members(stream, archive.name):
-            match = re.fullmatch(members, name)
-            if not match:
-                continue
-            parts = PurePosixPath(name).parts
-            if ".." in parts or name.startswith("/"):
-                raise ValueError(f"the archive's member {name!r} points outside the archive")
-            target = folder / match[1]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with open(target, "wb") as file:
-                shutil.copyfileobj(content, file)
-            paths.append(match[1])
-    return sorted(paths)
+            for depth in depths:
+                if file := wanted.get(PurePosixPath(name).parts[-depth:]):
+                    chunks = iter(lambda content=content: content.read(CHUNK), b"")
+                    found[file] = _write(chunks, file, folder)
+    return found
 
 
 def _members(stream: IO[bytes], name: str) -> Iterator[tuple[str, IO[bytes]]]:
@@ -207,19 +215,12 @@ def _bar(known: FileSet, size: int) -> tqdm:
 
 
 @contextmanager
-def _workplace(known: FileSet) -> Iterator[Path]:
-    """A temporary folder on the disk of the downloads folder, so that moves are atomic."""
-    home = known.folder.parent
-    home.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=home, prefix=".partial-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-@contextmanager
 def _errors(known: FileSet, what: str, url: str, by_hand: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, *BROKEN_ARCHIVE) as error:  # requests' errors are OSErrors
+    except FetchError:
+        raise
+    except Exception as error:  # of the network, the disk, and of damaged archives: many kinds
         raise FetchError(
             f"{known.name}: {what} could not be fetched from {url} ({error}). What came whole is "
             f"kept and a second try goes on from there; without a network, {by_hand}"

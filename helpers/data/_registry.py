@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -16,11 +16,20 @@ TABLES = project.ROOT / "data"
 
 @dataclass(frozen=True)
 class File:
-    """A file by its path within its set's folder, its size in bytes and SHA-256 ("": unknown)."""
+    """A file by its path within its set's folder, its size in bytes and SHA-256 ("": unknown).
+
+    Raises:
+        ValueError: the path leads out of the set's folder.
+    """
 
     path: str
     size: int
     sha256: str
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.path)
+        if path.is_absolute() or ".." in path.parts or "\\" in self.path:
+            raise ValueError(f"{self.path!r} leads out of its set's folder")
 
 
 @dataclass(frozen=True)
@@ -34,8 +43,6 @@ class FileSet:
         url: an archive, or, ending in "/", the folder that holds every file under its path.
         files: in the order in which an image set lists them.
         archive: the archive itself; None where files come one by one.
-        members: regular expression of the archive members to keep; its group is the
-            path of the file within the set's folder.
     """
 
     name: str
@@ -44,7 +51,6 @@ class FileSet:
     url: str
     files: tuple[File, ...]
     archive: File | None = None
-    members: str = ""
 
     @property
     def folder(self) -> Path:
@@ -56,7 +62,8 @@ def find(name: str) -> FileSet:
     """Return the set of that name, from data/sets.csv and data/registry.csv.
 
     Raises:
-        ValueError: no set has that name; the message lists those there are.
+        ValueError: no set has that name (the message lists those there are), or a
+            path in the registry leads out of its set's folder.
     """
     sets = {row["name"]: row for row in _rows("sets.csv")}
     if name not in sets:
@@ -71,9 +78,7 @@ def find(name: str) -> FileSet:
         for file in _rows("registry.csv")
         if file["path"].startswith(f"{name}/")
     )
-    return FileSet(
-        name, row["title"], row["licence"], row["url"], files, archive, row["members"] or ""
-    )
+    return FileSet(name, row["title"], row["licence"], row["url"], files, archive)
 
 
 def sha256(path: Path) -> str:

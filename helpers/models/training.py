@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from helpers.data import cached, digest
-from helpers.data._pipelines import prefetched
+from helpers.data import cached, digest, prefetched
 
 HISTORY = ["epoch", "set", "loss", "accuracy"]
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from helpers.data.sets import Arrays
+from helpers.data import LabelledImages
 from helpers.plotting.style import COLOURS
 
 Panels = Mapping[tuple[str, str], np.ndarray]
@@ -234,7 +234,7 @@ def _by_distance(points: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return members[np.argsort(distance, kind="stable")]
 
 
-def class_examples(sets: Sequence[Arrays], each: int) -> Figure:
+def class_examples(sets: Sequence[LabelledImages], each: int) -> Figure:
     """Show the first training images of every class, a block of rows for each data set.
 
     Args:

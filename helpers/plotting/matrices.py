@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-from helpers.data.image_set import ImageSet
+from helpers.data import ImageSet
 from helpers.plotting.style import COLOURS
 
 

@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from helpers import project
-from helpers.data.sets import ImageSet
+from helpers.data import ImageSet
 
 COLOURS = sns.color_palette("colorblind")
 FIGURE_DPI = 150

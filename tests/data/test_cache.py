@@ -1,7 +1,10 @@
+import os
+import warnings
+
 import numpy as np
 import pytest
 
-from helpers.data._cache import cached, digest
+from helpers.data import _temporary, cached, digest
 from helpers.metrics.embeddings import embed
 
 KEY = {"kind": "square", "of": 3}
@@ -88,7 +91,7 @@ def test_a_file_of_another_key_is_not_believed(tmp_path, compute):
 
 def test_an_interrupted_run_leaves_nothing_half_done(tmp_path, compute, monkeypatch):
     def interrupt(file, **arrays):
-        file.write(b"half")
+        file.write_bytes(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(np, "savez", interrupt)
@@ -104,12 +107,65 @@ def test_a_folder_that_cannot_be_written_costs_a_warning_only(tmp_path, compute)
     assert (found["a"] == np.arange(3)).all()
 
 
+@pytest.mark.parametrize("at", range(0, 700, 7))
+def test_whatever_byte_is_changed_the_result_is_right(tmp_path, compute, at):
+    cached(tmp_path, KEY, compute)
+    path = only_file(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[at] ^= 255
+    path.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = cached(tmp_path, KEY, compute)
+    assert (found["a"] == np.arange(3)).all() and found["b"] == compute.calls
+
+
+@pytest.mark.parametrize("error", [RuntimeError, NotImplementedError, TypeError])
+def test_whatever_error_a_damaged_file_causes_it_is_computed_again(
+    tmp_path, compute, monkeypatch, error
+):
+    def load(*_, **__):
+        raise error("File is encrypted")
+
+    cached(tmp_path, KEY, compute)
+    monkeypatch.setattr(np, "load", load)
+    with pytest.warns(UserWarning, match="damaged .*encrypted"):
+        cached(tmp_path, KEY, compute)
+    assert compute.calls == 2
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path, compute):
+    left = tmp_path / f"{_temporary.PREFIX}left"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    cached(tmp_path, KEY, compute)
+    assert not left.exists()
+
+
+def test_arrays_in_a_key_count_with_every_value(tmp_path, compute):
+    x = np.zeros(5000)
+    y = x.copy()
+    y[2500] = 1e-12
+    for start, calls in ((x, 1), (x.copy(), 1), (y, 2)):
+        cached(tmp_path, KEY | {"start": start, "power": np.float32(2)}, compute)
+        assert compute.calls == calls
+
+
+@pytest.mark.parametrize("value", [lambda x: x, object(), {1, 2}, np.array([None])])
+def test_a_key_that_cannot_be_described_is_refused(tmp_path, compute, value):
+    with pytest.raises(TypeError):
+        cached(tmp_path, KEY | {"metric": value}, compute)
+    assert compute.calls == 0
+
+
 def test_digest_tells_content_dtype_and_shape_apart():
     x = np.arange(6.0)
     different = [x, x + 1, x.astype(np.float32), x.reshape(2, 3), x.reshape(3, 2)]
     assert len({digest(a) for a in different}) == len(different)
     assert digest(x.reshape(2, 3)) == digest(np.asfortranarray(x.reshape(2, 3)))
     assert digest(x, x) != digest(x)
+    with pytest.raises(TypeError, match="plain arrays"):
+        digest(np.ma.masked_less(x, 2))
 
 
 def test_embeddings_are_kept_by_activations_method_seed_and_settings(tmp_path):

@@ -1,16 +1,11 @@
-"""Image sets: subsets, batches, thumbnails, odd formats and damaged files."""
+"""Image sets: subsets, batches, thumbnails, damaged files and categories that are no photos."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from helpers.data import _decoding
-from helpers.data.image_set import ImageSet
-
-HEIGHT, WIDTH = 40, 60
-RAMP = np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)).astype(np.uint8)
-RGB = np.stack([RAMP, RAMP + 50, RAMP + 100], axis=-1)
+from helpers.data import ImageSet
 
 
 def scaled(image: tf.Tensor) -> tf.Tensor:
@@ -28,7 +23,7 @@ def files(tmp_path):
     paths = []
     for i in range(7):
         paths.append(tmp_path / f"{i}.{'png' if i % 2 else 'jpg'}")
-        Image.new("RGB", (30 + i, 20 + 2 * i), (30 * i, 30 * i, 30 * i)).save(paths[-1])
+        Image.new("RGB", (30 + i, 20 + 2 * i), (30 * i, 20 * i, 200)).save(paths[-1])
     return from_files(paths)
 
 
@@ -110,101 +105,58 @@ def test_attributes_that_do_not_fit_are_an_error(grey, change):
         ImageSet(**{**vars(grey), **change})
 
 
-def opened(image: Image.Image, path, **options) -> np.ndarray:
-    """The image as the one-by-one and the parallel way read it back from a file."""
-    image.save(path, **options)
-    alone = _decoding.decode(path)
-    batch = next(from_files([path]).tensors(lambda x: tf.cast(x, tf.float32)))
-    np.testing.assert_array_equal(alone, batch[0])
-    assert alone.dtype == np.uint8
-    return alone.astype(int)
-
-
-@pytest.mark.parametrize("extension", ["png", "bmp", "tiff", "gif"])
-def test_lossless_formats_come_back_as_they_were(tmp_path, extension):
-    np.testing.assert_array_equal(opened(Image.fromarray(RGB), tmp_path / f"x.{extension}"), RGB)
-
-
-@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-def test_jpegs_of_every_colour_space_become_rgb(tmp_path, mode):
-    image = Image.fromarray(RGB).convert(mode)
-    pixels = opened(image, tmp_path / "x.jpg", quality=100, subsampling=0)
-    assert np.abs(pixels - np.asarray(image.convert("RGB"), int)).max() <= 6
-
-
-def test_webp_is_read(tmp_path):
-    pixels = opened(Image.fromarray(RGB), tmp_path / "x.webp", lossless=True)
-    np.testing.assert_array_equal(pixels, RGB)
-
-
-@pytest.mark.parametrize("extension", ["png", "tiff"])
-def test_16_bits_become_8(tmp_path, extension):
-    image = Image.fromarray((RAMP.astype(np.uint16) << 8) + 255)
-    pixels = opened(image, tmp_path / f"x.{extension}")
-    np.testing.assert_array_equal(pixels, np.repeat(RAMP[..., None], 3, axis=-1))
-
-
-def test_transparency_is_laid_over_white(tmp_path):
-    alpha = np.zeros_like(RAMP)
-    alpha[:10], alpha[10:20] = 255, 51
-    pixels = opened(Image.fromarray(np.dstack([RGB, alpha])), tmp_path / "x.png")
-    np.testing.assert_array_equal(pixels[:10], RGB[:10])
-    assert np.abs(pixels[10:20] - (0.2 * RGB[10:20] + 0.8 * 255)).max() <= 1
-    assert (pixels[20:] == 255).all()
-
-
-def test_grey_with_transparency_and_palettes_are_read(tmp_path):
-    half = Image.fromarray(np.dstack([RAMP, np.full_like(RAMP, 255)]))
-    assert (opened(half, tmp_path / "la.png") == RAMP[..., None]).all()
-    palette = Image.fromarray(RAMP).convert("P")
-    assert (opened(palette, tmp_path / "p.png") == RAMP[..., None]).all()
-
-
-def broken(folder) -> dict[str, bytes]:
-    Image.fromarray(RGB).save(folder / "good.jpg")
-    Image.fromarray(RGB).save(folder / "good.png")
-    jpeg, png = (folder / "good.jpg").read_bytes(), (folder / "good.png").read_bytes()
-    return {
-        "cut.jpg": jpeg[: len(jpeg) // 2],
-        "start.jpg": jpeg[:3],
-        "cut.png": png[: len(png) // 2],
-        "head.png": png[:20],
-        "empty.jpg": b"",
-        "page.jpg": b"<html>not found</html>",
-    }
-
-
-@pytest.mark.parametrize(
-    "name", ["cut.jpg", "start.jpg", "cut.png", "head.png", "empty.jpg", "page.jpg"]
-)
-def test_a_damaged_file_is_named(tmp_path, name):
-    (tmp_path / name).write_bytes(broken(tmp_path)[name])
-    with pytest.raises(ValueError, match=f"{name} cannot be read as an image: "):
-        _decoding.decode(tmp_path / name)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ValueError, match="gone.jpg cannot be read as an image: .*No such file"):
-        _decoding.decode(tmp_path / "gone.jpg")
-
-
-def test_32_bit_pixels_are_refused(tmp_path):
-    Image.fromarray(RAMP.astype(np.float32)).save(tmp_path / "x.tiff")
-    with pytest.raises(ValueError, match="x.tiff .* 32 bits"):
-        _decoding.decode(tmp_path / "x.tiff")
-
-
-def test_bad_files_in_a_set_are_all_named_and_the_good_ones_remain(tmp_path):
-    for name, content in broken(tmp_path).items():
+def test_bad_files_in_a_set_are_all_named_and_the_good_ones_remain(tmp_path, files):
+    content = files.paths[0].read_bytes()
+    bad = {"cut.jpg": content[: len(content) // 2], "page.jpg": b"<html>not found</html>"}
+    for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
-    image_set = from_files(sorted(tmp_path.iterdir()))
-    with pytest.raises(ValueError) as caught:
+    image_set = from_files([*files.paths, *(tmp_path / name for name in bad)])
+    with pytest.raises(ValueError, match="2 of the 9 images of 'mine'") as caught:
         list(image_set.tensors(scaled, 2))
-    good, bad = image_set.check()
-    assert list(good.names) == ["good", "good"]
-    assert len(bad) == len(image_set) - 2
-    assert all(text in str(caught.value) for text in bad)
-    assert len(list(good.tensors(scaled, 1))) == 2
+    good, problems = image_set.check()
+    assert list(good.names) == list(files.names)
+    assert len(problems) == 2
+    assert all(name in text for name, text in zip(bad, problems, strict=True))
+    assert all(text in str(caught.value) for text in problems)
+    assert len(list(good.tensors(scaled, 1))) == len(files)
+
+
+def jpegs(folder, images) -> ImageSet:
+    """A set of JPEGs, three per category, from category -> (height, width[, 3])."""
+    paths = []
+    for category, pixels in images.items():
+        for i in range(3):
+            paths.append(folder / f"{category}{i}.jpg")
+            Image.fromarray(np.roll(pixels, 7 * i, axis=0)).save(paths[-1])
+    names = np.array([path.stem for path in paths])
+    category = np.repeat(list(images), 3)
+    return ImageSet("mine", "Mine", "none", names, category, paths=tuple(paths))
+
+
+def test_a_category_of_edge_maps_is_found_and_named(tmp_path):
+    ramp = np.add.outer(np.arange(120), np.arange(120)).astype(np.uint8)
+    disc = np.hypot(*np.mgrid[-60:60, -60:60])
+    edges = np.where(np.abs(disc % 20 - 10) < 1, 255, 0).astype(np.uint8)
+    images = jpegs(
+        tmp_path,
+        {
+            "grey photo": ramp,
+            "edges": edges,
+            "coloured lines": np.dstack([edges, edges, 0 * edges]),
+        },
+    )
+    good, problems = images.check()
+    assert len(good) == len(images)
+    (problem,) = problems
+    assert problem.startswith("category 'edges': none of its 3 images has any colour")
+    mixed = ImageSet("mine", "Mine", "none", images.names, np.full(9, "all"), images.paths)
+    assert mixed.check()[1] == []
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_without_images_is_refused(files, batch_size):
+    with pytest.raises(ValueError, match=f"batch_size={batch_size}"):
+        next(files.tensors(scaled, batch_size))
 
 
 def test_an_error_of_the_preprocessing_is_passed_on(files):

@@ -1,18 +1,17 @@
-"""The loaders, the registry, and the table of published numbers."""
+"""The loaders of image sets and arrays."""
 
-import csv
-import hashlib
 import io
-import re
+import os
+from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from helpers import data, project
-from helpers.data import _registry, sets
+from helpers.data import _fetching, _registry
 
 IMAGE_SETS = {
     "guest-love-2017": (data.guest_love_photos, 40, 8),
@@ -20,71 +19,6 @@ IMAGE_SETS = {
     "caltech-101": (data.caltech101, 2525, 101),
     "rupprecht-2017-basis": (data.rupprecht_pictures, 7, 1),
 }
-FILES = {name: count for name, (_, count, _) in IMAGE_SETS.items()}
-FILES |= {"inception-2015-12-05": 3, "googlenet-2014": 116}
-FILES |= {"mnist": 4, "fashion_mnist": 4}
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_the_registry_describes_every_file(name):
-    known = _registry.find(name)
-    assert len(known.files) == len({file.path for file in known.files}) == FILES[name]
-    assert known.title and known.licence
-    for file in known.files:
-        assert file.size > 0
-        assert re.fullmatch("[0-9a-f]{64}", file.sha256) or file.path.endswith("graph_def.pb")
-        assert not file.path.startswith("/") and ".." not in file.path.split("/")
-
-
-def test_downloads_are_encrypted_and_archives_keep_what_is_registered():
-    for name in FILES:
-        known = _registry.find(name)
-        assert known.url.startswith(("https://", "keras.datasets."))
-        if known.archive:
-            assert known.archive.path == known.url.rpartition("/")[2]
-            inside = "101_ObjectCategories/" if name == "caltech-101" else ""
-            for file in known.files:
-                assert re.fullmatch(known.members, inside + file.path)[1] == file.path
-
-
-@pytest.mark.parametrize(
-    "member",
-    [
-        "101_ObjectCategories/BACKGROUND_Google/image_0001.jpg",
-        "101_ObjectCategories/cup/image_0041.jpg",
-        "101_ObjectCategories/cup/._image_0001.jpg",
-        "Annotations/cup/image_0001.jpg",
-    ],
-)
-def test_of_caltech_only_the_first_40_images_of_objects_are_kept(member):
-    assert not re.fullmatch(_registry.find("caltech-101").members, member)
-
-
-def test_an_unknown_set_is_an_error_that_lists_the_known():
-    with pytest.raises(ValueError, match="'cifar'.*guest-love-2017"):
-        _registry.find("cifar")
-    with pytest.raises(ValueError, match="it is loaded by keras.datasets.mnist"):
-        data.fetch("mnist")
-
-
-@pytest.fixture
-def tables(tmp_path, monkeypatch):
-    """Writes files below a downloads folder of the test's own, and registers them."""
-    home = tmp_path / "downloads"
-    monkeypatch.setenv("LAYERS_DATA", str(home))
-    monkeypatch.setattr(_registry, "TABLES", tmp_path)
-    (tmp_path / "sets.csv").write_bytes((project.ROOT / "data" / "sets.csv").read_bytes())
-
-    def write(contents: dict[str, bytes]) -> None:
-        with open(tmp_path / "registry.csv", "w", newline="") as table:
-            rows = csv.writer(table)
-            rows.writerow(["path", "bytes", "sha256"])
-            for path, content in contents.items():
-                (home / path).parent.mkdir(parents=True, exist_ok=True)
-                (home / path).write_bytes(content)
-                rows.writerow([path, len(content), hashlib.sha256(content).hexdigest()])
-
-    return write
 
 
 def jpeg(shade: int) -> bytes:
@@ -109,7 +43,7 @@ def test_imagenet_names_are_wordnet_ids_and_categories_english(tables):
     assert list(samples.category) == ["great white shark"]
 
 
-def test_caltech_takes_the_first_images_of_each_category(tables, monkeypatch):
+def test_caltech_takes_the_first_images_of_each_category(tables):
     def path(category, i):
         return f"{category}/image_{i:04d}.jpg"
 
@@ -117,55 +51,13 @@ def test_caltech_takes_the_first_images_of_each_category(tables, monkeypatch):
     assert list(data.caltech101(2).names) == [
         f"{c}/image_000{i}" for c in ("ant", "Faces") for i in (1, 2)
     ]
-    fetched = []
-
-    def fetch_archive(known):
-        listing = [path("Faces", i) for i in range(1, 41)] + [path("ant", i) for i in range(1, 32)]
-        lines = "\n".join(f"{file},1," for file in listing)
-        (known.folder / "extracted.csv").write_text(f"path,bytes,sha256\n{lines}\n")
-        fetched.append(known.name)
-
-    monkeypatch.setattr(sets, "fetch_archive", fetch_archive)
-    for _ in range(2):
-        more = data.caltech101(35)
-        assert pd.Series(more.category).value_counts(sort=False).to_dict() == {
-            "ant": 31,
-            "Faces": 35,
-        }
-    assert fetched == ["caltech-101"]
 
 
-@pytest.mark.parametrize("number", [0, 41])
-def test_caltech_refuses_a_number_of_images_it_cannot_give(number):
-    with pytest.raises(ValueError, match=f"per_category={number}"):
+@pytest.mark.parametrize("number", [0, 26, 25.5, "3", None])
+def test_caltech_refuses_a_number_of_images_it_cannot_give(number, monkeypatch):
+    monkeypatch.setattr(_fetching, "_fetch_archive", pytest.fail)
+    with pytest.raises(ValueError, match=f"per_category={number!r}: choose 1 to 25"):
         data.caltech101(number)
-
-
-def test_verify_tells_good_files_from_changed_and_missing_ones(tables):
-    paths = [f"guest-love-2017/lion/{i}.jpg" for i in range(3)]
-    tables({path: jpeg(0) for path in paths})
-    changed, missing = (project.downloads() / path for path in paths[1:])
-    changed.write_bytes(jpeg(0)[:-1] + b"x")
-    missing.unlink()
-    assert list(data.verify("guest-love-2017").status) == ["ok", "differs", "missing"]
-
-
-def test_classes_come_in_the_order_of_wordnet_ids(tables):
-    folder = "inception-2015-12-05"
-    pairs = [(7, "n02"), (3, "n01"), (9, "n03")]
-    entry = 'entry {{\n  target_class: {}\n  target_class_string: "{}"\n}}\n'
-    label_map = "".join(entry.format(*pair) for pair in pairs)
-    english = "n00\tthing\nn01\ttench, Tinca tinca\nn02\tshark\nn03\then\n"
-    tables(
-        {
-            f"{folder}/imagenet_2012_challenge_label_map_proto.pbtxt": label_map.encode(),
-            f"{folder}/imagenet_synset_to_human_label_map.txt": english.encode(),
-        }
-    )
-    classes = data.imagenet_classes()
-    assert list(classes.wnid) == ["n01", "n02", "n03"]
-    assert list(classes.node) == [3, 7, 9]
-    assert classes.name[0] == "tench, Tinca tinca"
 
 
 def splits() -> dict[str, np.ndarray]:
@@ -225,6 +117,16 @@ def test_a_damaged_local_mnist_is_named(mnist_file, content):
         data.mnist()
 
 
+@pytest.mark.parametrize("error", [RuntimeError, NotImplementedError, TypeError])
+def test_whatever_error_a_damaged_mnist_causes_the_file_is_named(mnist_file, monkeypatch, error):
+    def load(*_, **__):
+        raise error("File is encrypted")
+
+    monkeypatch.setattr(np, "load", load)
+    with pytest.raises(ValueError, match="mnist.npz is damaged .*encrypted"):
+        data.mnist()
+
+
 def test_another_array_in_the_local_mnist_is_refused(mnist_file):
     arrays = splits()
     arrays["y_test"] += 1
@@ -254,7 +156,7 @@ def test_the_split_of_the_digits_keeps_every_image_once():
 def test_a_folder_of_your_own_becomes_an_image_set(tmp_path):
     for path in ("cats/b.jpg", "cats/a.PNG", "dogs/a.jpg", "top.bmp"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
-        Image.new("RGB", (9, 9)).save(tmp_path / path)
+        Image.new("RGB", (9, 9), "red").save(tmp_path / path)
     for path in ("notes.txt", "cats/.DS_Store"):
         (tmp_path / path).write_text("no image")
     with pytest.warns(UserWarning, match=r"left out: notes\.txt$"):
@@ -264,53 +166,39 @@ def test_a_folder_of_your_own_becomes_an_image_set(tmp_path):
     assert images.check()[1] == []
 
 
+def test_names_that_are_not_utf8_are_read_and_can_be_printed(tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    for suffix in ("jpg", "png"):
+        Image.new("RGB", (9, 9), "red").save(folder / os.fsdecode(b"\xff." + suffix.encode()))
+    images = data.images_in(tmp_path)
+    assert list(images.names) == ["caf�/�.jpg", "caf�/�.png"]
+    assert list(images.category) == ["caf�"] * 2
+    assert images.check()[1] == []
+    (batch,) = images.tensors(lambda x: tf.cast(x, tf.float32))
+    assert batch.shape == (2, 9, 9, 3)
+
+
+def test_a_sub_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def scandir(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    real = os.scandir
+    (tmp_path / "locked").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(ValueError, match="locked cannot be read: Permission denied"):
+        data.images_in(tmp_path)
+
+
 def test_a_folder_without_images_or_none_at_all_is_named(tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(ValueError, match=f"{tmp_path.name} holds no images"):
         data.images_in(tmp_path)
     with pytest.raises(ValueError, match="no folder .*nowhere"):
         data.images_in(tmp_path / "nowhere")
-
-
-def test_every_published_number_is_there_once():
-    table = data.published()
-    counts = {
-        "guest-love-2017": {"gini": 6},
-        "rupprecht-2017-basis": {"active_percent": 16, "decorrelation": 16},
-        "liu-2020": {
-            "median_psi": 21,
-            "r_accuracy": 7,
-            "kendall_tau": 1,
-            "kendall_p": 1,
-            "r2_accuracy": 1,
-            "psi": 1,
-        },
-        "ruman-2021": dict.fromkeys(["d_s", "d_d", "c_s", "c_d", "acc_knn"], 32),
-    }
-    for source, measures in counts.items():
-        assert data.published(source).measure.value_counts().to_dict() == measures
-    assert len(table) == sum(sum(measures.values()) for measures in counts.values())
-    assert not table.drop(columns=["value", "approximate"]).duplicated().any()
-    assert table.value.notna().all()
-    assert table.approximate.dtype == bool
-    with pytest.raises(ValueError, match="'raghu'.*liu-2020"):
-        data.published("raghu")
-
-
-def test_the_published_tables_have_every_cell():
-    table = data.published("ruman-2021")
-    cells = table.groupby(["dataset", "condition", "layer"]).measure.nunique()
-    assert len(cells) == 2 * 2 * 2 * 4 and (cells == 5).all()
-    inputs = table[(table.layer == "input") & table.condition.str.startswith("t-SNE")]
-    assert (inputs.groupby(["dataset", "measure"]).value.nunique() == 1).all()
-
-
-def test_published_layers_go_by_the_names_of_keras():
-    names = [*(f"mixed{i}" for i in range(11)), "activation", "avg_pool", "predictions"]
-    names += [f"activation_{i}" for i in range(1, 5)]
-    for source in ("guest-love-2017", "rupprecht-2017-basis"):
-        assert set(data.published(source).layer.dropna()) <= set(names)
-    assert set(data.published("ruman-2021").layer) == {"input", "layer1", "layer2", "layer3"}
 
 
 @pytest.mark.parametrize("name", IMAGE_SETS)
@@ -327,27 +215,9 @@ def test_the_real_images_load(name):
     assert images.thumbnail(count - 1).shape == (64, 64, 3)
 
 
-def test_the_weights_of_googlenet_have_the_sizes_of_its_tensors():
-    sizes = {file.path: file.size for file in _registry.find("googlenet-2014").files}
-    assert sum(sizes.values()) == 4 * 6_998_552
-    assert sizes["weights/conv1/7x7_s2_filter.bin"] == 4 * 64 * 7 * 7 * 3
-    assert sizes["weights/loss3/classifier_bias.bin"] == 4 * 1000
-    biases = {path.replace("_filter", "_bias") for path in sizes if "_filter" in path}
-    assert len(biases) == 58 and biases < set(sizes)
-
-
 @pytest.mark.skipif(not (project.downloads() / "mnist.npz").exists(), reason="no local MNIST")
 @pytest.mark.parametrize("load", [data.mnist, data.fashion_mnist])
 def test_the_real_digits_and_clothes_load(load):
     loaded = load()
     assert loaded.x_train.shape == (60000, 28, 28)
     assert (np.bincount(loaded.y_test, minlength=10) > 800).all()
-
-
-def test_the_real_classes_are_1000():
-    folder = _registry.find("inception-2015-12-05").folder
-    if not (folder / "imagenet_synset_to_human_label_map.txt").exists():
-        pytest.skip("the label maps are not in the downloads folder")
-    classes = data.imagenet_classes()
-    assert classes.wnid.is_monotonic_increasing
-    assert sorted(classes.node) == list(range(1, 1001))

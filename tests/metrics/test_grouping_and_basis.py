@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.data import _registry, wordnet
 from helpers.metrics import grouping, similarity
 from helpers.studies import rupprecht_2017
 
@@ -63,24 +62,6 @@ def test_permutation_test_is_calibrated():
 def test_groups_without_both_kinds_of_pairs_are_an_error(labels):
     with pytest.raises(ValueError, match="within one group"):
         grouping.contrast(layers(0), labels)
-
-
-def test_superordinate_groups():
-    wnids = ["n01440764", "n01514668", "n02085620", "n02113978", "n02114367", "n02690373"]
-    expected = ["", "bird", "dog", "dog", "", "vehicle"]
-    assert wordnet.superordinate(wnids).tolist() == expected
-    assert wordnet.is_animal(["n01440764", "n02655020", "n02666196"]).tolist() == [
-        True,
-        True,
-        False,
-    ]
-
-
-def test_half_of_the_animals_are_among_the_samples():
-    wnids = [file.path.split("_")[0] for file in _registry.find("imagenet-sample-images").files]
-    assert wordnet.is_animal(wnids).sum() == 199
-    sizes = dict(zip(*np.unique(wordnet.superordinate(wnids), return_counts=True), strict=True))
-    assert sizes["dog"] == 59 and sizes["vehicle"] == 32
 
 
 def test_random_directions_are_orthonormal():

@@ -6,7 +6,7 @@ from matplotlib.collections import PathCollection
 from PIL import Image
 
 from helpers import plotting, project
-from helpers.data.sets import ImageSet
+from helpers.data import ImageSet
 
 LAYERS = ["input", "mixed0", "predictions"]
 

@@ -20,7 +20,7 @@ WIDTHS = (6, 5, 4, 3)
 @pytest.fixture(scope="module")
 def digits():
     arrays = data.digits_split()
-    return data.Arrays(
+    return data.LabelledImages(
         **{**vars(arrays), "x_train": arrays.x_train[:300], "y_train": arrays.y_train[:300]}
     )
 

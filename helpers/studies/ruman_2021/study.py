@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.metrics import silhouette_score
 
 from helpers import models, project
-from helpers.data.sets import Arrays
+from helpers.data import LabelledImages
 from helpers.layers import activations
 from helpers.metrics import embeddings
 from helpers.models import training
@@ -34,7 +34,7 @@ Representations = dict[tuple[str, str], np.ndarray]
 class Pair:
     """One network before and after training, with its learning curve."""
 
-    arrays: Arrays
+    arrays: LabelledImages
     untrained: keras.Model
     trained: keras.Model
     curve: pd.DataFrame
@@ -57,7 +57,7 @@ def pixels(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1) / np.float32(255)
 
 
-def train_pair(arrays: Arrays, seed: int = 0, cache: Path | str | None = None) -> Pair:
+def train_pair(arrays: LabelledImages, seed: int = 0, cache: Path | str | None = None) -> Pair:
     """Train the source's MLP on a data set: 5 epochs, batches of 64, SGD with momentum 0.9.
 
     Args:
@@ -101,7 +101,7 @@ def tabulate(
 
 
 def embed_training_images(
-    arrays: Arrays,
+    arrays: LabelledImages,
     method: str,
     layers: Iterable[str] = LAYERS,
     n: int | None = None,
@@ -158,7 +158,7 @@ class Replication:
 
 
 def replicate(
-    arrays: Arrays,
+    arrays: LabelledImages,
     seed: int,
     n: int,
     methods: Iterable[str] = ("tsne", "umap", "pca"),

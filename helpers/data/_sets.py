@@ -1,50 +1,33 @@
-"""The data sets of the notebooks: found or fetched, checked, and loaded."""
+"""The image sets of the notebooks: found or fetched, checked, and loaded."""
 
 from __future__ import annotations
 
 import hashlib
-import re
+import operator
+import os
 import warnings
-import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 from PIL import Image
 from sklearn.datasets import load_digits
 
 from helpers import project
 from helpers.data import _registry
-from helpers.data._fetching import FetchError, extracted, fetch, fetch_archive
-from helpers.data.image_set import Arrays, ImageSet
-from helpers.data._registry import verify
-
-__all__ = [
-    "Arrays",
-    "FetchError",
-    "ImageSet",
-    "caltech101",
-    "digits",
-    "digits_split",
-    "fashion_mnist",
-    "fetch",
-    "guest_love_photos",
-    "imagenet_classes",
-    "imagenet_samples",
-    "images_in",
-    "mnist",
-    "published",
-    "rupprecht_pictures",
-    "verify",
-]
+from helpers.data._fetching import FetchError, fetch
+from helpers.data._image_set import ImageSet, LabelledImages
 
 DIGITS = ("digits", "8 x 8 digits (Alpaydin & Kaynak 1998, from scikit-learn)", "CC BY 4.0")
-CALTECH_IN_REGISTRY, CALTECH_IN_ARCHIVE = 25, 40  # images a category
+CALTECH_IMAGES = 25  # per category, as many as the registry lists
 
 
 def guest_love_photos() -> ImageSet:
-    """Return the 40 photos of Guest & Love (2017), 5 in each of 8 categories."""
+    """Return the 40 photos of Guest & Love (2017), 5 in each of 8 categories.
+
+    Raises:
+        FetchError: a photo is missing and could not be fetched.
+    """
     known = _registry.find("guest-love-2017")
     paths = [file.path for file in known.files]
     names = [Path(path).stem for path in paths]
@@ -56,6 +39,9 @@ def rupprecht_pictures() -> ImageSet:
 
     The source records no licence for the single pictures and gives them no categories:
     all have the category "animal".
+
+    Raises:
+        FetchError: a picture is missing and could not be fetched.
     """
     known = _registry.find("rupprecht-2017-basis")
     paths = [file.path for file in known.files]
@@ -66,6 +52,9 @@ def imagenet_samples() -> ImageSet:
     """Return 500 ImageNet images, one of every second class in the order of WordNet ids.
 
     `names` are the WordNet ids (n01440764 …), `category` the English class names.
+
+    Raises:
+        FetchError: an image is missing and could not be fetched.
     """
     known = _registry.find("imagenet-sample-images")
     paths = [file.path for file in known.files]
@@ -74,25 +63,24 @@ def imagenet_samples() -> ImageSet:
     return _image_set(known, paths, names, categories)
 
 
-def caltech101(per_category: int = CALTECH_IN_REGISTRY) -> ImageSet:
+def caltech101(per_category: int = CALTECH_IMAGES) -> ImageSet:
     """Return the first images of each of Caltech-101's 101 object categories.
 
-    More than 25 a category need the archive of the public home (137 MB, fetched once).
-
     Args:
-        per_category: 1 to 40; a few categories have only 31 to 39 images and give all.
+        per_category: how many images of each category, 1 to 25.
 
     Raises:
-        ValueError: per_category is not within 1 to 40.
+        ValueError: per_category is not a whole number from 1 to 25.
+        FetchError: the archive of the public home (137 MB) could not be fetched.
     """
-    if not 1 <= per_category <= CALTECH_IN_ARCHIVE:
-        raise ValueError(f"per_category={per_category}: choose 1 to {CALTECH_IN_ARCHIVE}")
+    try:
+        valid = 1 <= operator.index(per_category) <= CALTECH_IMAGES
+    except TypeError:
+        valid = False
+    if not valid:
+        raise ValueError(f"per_category={per_category!r}: choose 1 to {CALTECH_IMAGES}")
     known = _registry.find("caltech-101")
     paths = [file.path for file in known.files]
-    if per_category > CALTECH_IN_REGISTRY:
-        if not extracted(known):
-            fetch_archive(known)
-        paths = sorted(extracted(known), key=str.lower)
     paths = [path for path in paths if int(Path(path).stem[-4:]) <= per_category]
     names = [path.removesuffix(".jpg") for path in paths]
     return _image_set(known, paths, names, [Path(path).parent.name for path in paths])
@@ -101,27 +89,38 @@ def caltech101(per_category: int = CALTECH_IN_REGISTRY) -> ImageSet:
 def images_in(folder: str | Path) -> ImageSet:
     """Return the images of a folder of your own; the sub-folder is the category.
 
-    Which files are images is told by their extension; a warning names other files,
-    hidden ones excepted. `check()` of the set tells which images can be read.
+    The extension says which files are images; a warning names the other files, hidden
+    ones excepted. `check()` of the set finds images that cannot be read.
 
     Raises:
-        ValueError: the folder does not exist or holds no images.
+        ValueError: the folder does not exist, holds no images, or it or one of its
+            sub-folders cannot be read.
     """
     folder = Path(folder)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = [path for path in files if not path.name.startswith(".")]
+    if not folder.is_dir():
+        raise ValueError(f"no folder {folder}")
+
+    def unreadable(error: OSError) -> None:
+        raise ValueError(f"folder {error.filename} cannot be read: {error.strerror}") from error
+
+    files = sorted(
+        Path(place, name)
+        for place, _, names in os.walk(folder, onerror=unreadable)
+        for name in names
+        if not name.startswith(".")
+    )
     known = Image.registered_extensions()
     paths = [path for path in files if path.suffix.lower() in known]
     if not paths:
-        raise ValueError(f"{folder} holds no images" if folder.is_dir() else f"no folder {folder}")
+        raise ValueError(f"{folder} holds no images")
     if others := [path.name for path in files if path.suffix.lower() not in known]:
         warnings.warn(f"{folder.name}: not images, left out: {', '.join(others)}", stacklevel=2)
     return ImageSet(
         name=folder.name,
         title=folder.name,
         licence="your own",
-        names=np.array([path.relative_to(folder).as_posix() for path in paths]),
-        category=np.array([path.parent.name for path in paths]),
+        names=np.array([_printable(path.relative_to(folder).as_posix()) for path in paths]),
+        category=np.array([_printable(path.parent.name) for path in paths]),
         paths=tuple(paths),
     )
 
@@ -136,14 +135,14 @@ def digits(n: int | None = None) -> ImageSet:
     return ImageSet(*DIGITS, indices, labels.astype(str), pixels=pixels[..., None])
 
 
-def digits_split() -> Arrays:
+def digits_split() -> LabelledImages:
     """Return scikit-learn's digits in the form of MNIST: every fifth is a test image."""
     x, y = _digits()
     test = np.arange(len(y)) % 5 == 4
-    return Arrays(*DIGITS, tuple("0123456789"), x[~test], y[~test], x[test], y[test])
+    return LabelledImages(*DIGITS, tuple("0123456789"), x[~test], y[~test], x[test], y[test])
 
 
-def mnist() -> Arrays:
+def mnist() -> LabelledImages:
     """Return MNIST: 60,000 and 10,000 images of 28 x 28.
 
     The arrays, whatever file they came in, are checked by their SHA-256.
@@ -155,49 +154,14 @@ def mnist() -> Arrays:
     return _arrays("mnist", tuple("0123456789"))
 
 
-def fashion_mnist() -> Arrays:
-    """Return Fashion-MNIST, in the form of MNIST and checked in the same way."""
-    clothes = ("T-shirt", "trouser", "pullover", "dress", "coat")
-    return _arrays("fashion_mnist", (*clothes, "sandal", "shirt", "sneaker", "bag", "ankle boot"))
-
-
-def imagenet_classes() -> pd.DataFrame:
-    """Return ImageNet's 1,000 classes in the order of Keras' outputs, that of WordNet ids.
-
-    Returns:
-        A table with the columns wnid, name (English) and node (the class's output in
-        the 2015 Inception-v3, 1 to 1,000).
-    """
-    folder = _registry.find("inception-2015-12-05").folder
-    label_map = fetch(f"{folder.name}/imagenet_2012_challenge_label_map_proto.pbtxt").read_text()
-    pairs = re.findall(r'target_class: (\d+)\s+target_class_string: "(n\d+)"', label_map)
-    lines = fetch(f"{folder.name}/imagenet_synset_to_human_label_map.txt").read_text().splitlines()
-    english = dict(line.split("\t") for line in lines)
-    rows = sorted((wnid, english[wnid], int(node)) for node, wnid in pairs)
-    return pd.DataFrame(rows, columns=["wnid", "name", "node"])
-
-
-def published(source: str | None = None) -> pd.DataFrame:
-    """Return the numbers that the sources published, as data/published.csv holds them.
-
-    Args:
-        source: one of its source ids; None for all.
-
-    Returns:
-        One row for each number: source, place, network, dataset, source_layer (the source's
-        name), layer (the name here, NaN if there is none), condition, measure, value,
-        approximate (whether read off a figure or given as a bound).
+def fashion_mnist() -> LabelledImages:
+    """Return Fashion-MNIST, in the form of MNIST and checked in the same way.
 
     Raises:
-        ValueError: no source has that id; the message lists those there are.
+        ValueError, FetchError: as in `mnist`.
     """
-    table = pd.read_csv(_registry.TABLES / "published.csv")
-    if source is None:
-        return table
-    chosen = table[table.source == source]
-    if chosen.empty:
-        raise ValueError(f"no source {source!r}: choose one of {', '.join(table.source.unique())}")
-    return chosen.reset_index(drop=True)
+    clothes = ("T-shirt", "trouser", "pullover", "dress", "coat")
+    return _arrays("fashion_mnist", (*clothes, "sandal", "shirt", "sneaker", "bag", "ankle boot"))
 
 
 def _image_set(
@@ -214,26 +178,31 @@ def _image_set(
     )
 
 
+def _printable(name: str) -> str:
+    """Return a file's name with "�" for the bytes that are not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
 def _digits() -> tuple[np.ndarray, np.ndarray]:
     loaded = load_digits()
     return np.round(loaded.images * 255 / 16).astype(np.uint8), loaded.target.astype(np.uint8)
 
 
-def _arrays(name: str, class_names: tuple[str, ...]) -> Arrays:
+def _arrays(name: str, class_names: tuple[str, ...]) -> LabelledImages:
     known = _registry.find(name)
     local = project.downloads() / f"{name}.npz"
     if local.exists():
         try:
             with np.load(local) as content:
                 arrays = {file.path: content[file.path] for file in known.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # NumPy and zipfile raise errors of many kinds
             raise ValueError(f"{local} is damaged ({error}): delete it or replace it") from error
     else:
         arrays = _from_keras(name, known, local)
     for file in known.files:
         if hashlib.sha256(arrays[file.path].tobytes()).hexdigest() != file.sha256:
             raise ValueError(f"{name}: the array {file.path} is not that of {known.title}")
-    return Arrays(name, known.title, known.licence, class_names, **arrays)
+    return LabelledImages(name, known.title, known.licence, class_names, **arrays)
 
 
 def _from_keras(name: str, known: _registry.FileSet, local: Path) -> dict[str, np.ndarray]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from helpers.data import _decoding
-from helpers.data._pipelines import prefetched
 from helpers import project
+from helpers.data import _decoding
+
+AHEAD = 2  # batches that wait for the network
+# What counts as two levels: grey levels (of 255) around them, and share of an image's pixels.
+NEAR, NEARLY_ALL = 32, 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,15 +98,18 @@ class ImageSet:
         Args:
             preprocess: TensorFlow operations from one uint8 image (height, width,
                 channels) of any size to float32 (H, W, C).
-            batch_size: images in a batch; the last one may have fewer.
+            batch_size: images per batch, at least 1; the last one may have fewer.
 
         Raises:
-            ValueError: the set is empty, or files cannot be read; the message names them.
+            ValueError: the set is empty, batch_size is below 1, or files cannot be read;
+                the message names them.
         """
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size}: choose at least 1")
         if not len(self):
             raise ValueError(f"image set {self.name!r} holds no images")
         if self.pixels is None:
-            source = tf.data.Dataset.from_tensor_slices([str(path) for path in self.paths])
+            source = tf.data.Dataset.from_tensor_slices([os.fsencode(path) for path in self.paths])
         else:
             source = tf.data.Dataset.from_tensor_slices(self.pixels)
 
@@ -112,7 +120,7 @@ class ImageSet:
         try:
             yield from prefetched(loaded.batch(batch_size))
         except tf.errors.OpError as error:  # does not say which file: find out
-            good, bad = self.check()
+            bad = [image.error for image in self._looks() if image.error]
             if not bad:
                 raise
             raise ValueError(
@@ -121,18 +129,38 @@ class ImageSet:
             ) from error
 
     def check(self) -> tuple[ImageSet, list[str]]:
-        """Decode every image; return the set of those that can be read, and what ails the rest."""
+        """Decode every image, to find files that cannot be read and categories that are no photos.
 
-        def ailment(i: int) -> str:
+        Returns:
+            The set of all images that can be read, and one message per problem: an
+            image that cannot be read, or a category (still in the set) in which no image
+            has any colour and nearly every pixel is close to one of two grey levels, as
+            in edge maps, masks and drawings.
+        """
+        looks = self._looks()
+        problems = [look.error for look in looks if look.error]
+        for category in dict.fromkeys(self.category.tolist()):
+            here = [
+                look
+                for look, c in zip(looks, self.category, strict=True)
+                if c == category and not look.error
+            ]
+            if here and all(look.two_tone for look in here):
+                problems.append(
+                    f"category {category!r}: none of its {len(here)} images has any colour, and "
+                    "nearly every pixel is close to one of two grey levels: edge maps?"
+                )
+        return self[[not look.error for look in looks]], problems
+
+    def _looks(self) -> list[_Look]:
+        def look(i: int) -> _Look:
             try:
-                self[i]
+                return _Look(two_tone=_is_two_tone(self[i]))
             except ValueError as error:
-                return str(error)
-            return ""
+                return _Look(error=str(error))
 
-        with ThreadPoolExecutor() as pool:
-            ailments = list(pool.map(ailment, range(len(self))))
-        return self[[not text for text in ailments]], [text for text in ailments if text]
+        with ThreadPoolExecutor(project.cores()) as pool:
+            return list(pool.map(look, range(len(self))))
 
     def thumbnail(self, i: int, size: int = 64) -> np.ndarray:
         """Return the centre square of image i as uint8 (size, size, 3)."""
@@ -142,8 +170,35 @@ class ImageSet:
         return np.asarray(ImageOps.fit(image, (size, size)))
 
 
+class _Look(NamedTuple):
+    """What decoding an image showed: an error, or whether it has two grey levels only."""
+
+    error: str = ""
+    two_tone: bool = False
+
+
+def _is_two_tone(pixels: np.ndarray) -> bool:
+    """Whether an image (height, width, 3) is grey, nearly all of it close to its two extremes."""
+    if pixels.shape[-1] != 3 or (pixels != pixels[..., :1]).any():
+        return False
+    grey = pixels[..., 0].astype(int)
+    near = np.minimum(grey - grey.min(), grey.max() - grey) <= NEAR
+    return bool(near.mean() >= NEARLY_ALL)
+
+
+def prefetched(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Return a tf.data pipeline that makes batches ahead of their use, without autotuning.
+
+    Closing an autotuned pipeline often waits for the tuner's thread, which sleeps for as long
+    as the pipeline has run: 12 s of work then take 20 s.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.prefetch(AHEAD).with_options(options)
+
+
 @dataclass(frozen=True, eq=False)
-class Arrays:
+class LabelledImages:
     """Small grey images with integer labels, split into training and test images.
 
     Attributes:
