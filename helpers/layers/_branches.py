@@ -25,13 +25,13 @@ def branches(model: keras.Model, layer: str) -> dict[str, str]:
         ValueError: there is no such layer, or it has only one input.
     """
     joint = model.get_layer(layer)
-    ends = _parents(joint)
+    ends = parents(joint)
     if len(ends) < 2:
         raise ValueError(f"layer {layer!r} joins no branches: it has only one input")
-    upstream = [_upstream(end) for end in ends]
-    shared = set.intersection(*({id(operation) for operation in part} for part in upstream))
+    behind = [upstream(end) for end in ends]
+    shared = set.intersection(*({id(operation) for operation in part} for part in behind))
     found: dict[str, str] = {}
-    for end, part in zip(ends, upstream, strict=True):
+    for end, part in zip(ends, behind, strict=True):
         own = [operation for operation in part if id(operation) not in shared]
         label = name = _label(own)
         count = 1
@@ -42,20 +42,21 @@ def branches(model: keras.Model, layer: str) -> dict[str, str]:
     return found
 
 
-def _parents(operation: Any) -> list[Any]:
+def parents(operation: Any) -> list[Any]:
+    """Return the operations that feed an operation; none for an input."""
     if isinstance(operation, keras.layers.InputLayer):
         return []
     return [tensor._keras_history.operation for tensor in keras.tree.flatten(operation.input)]
 
 
-def _upstream(operation: Any) -> list[Any]:
+def upstream(operation: Any) -> list[Any]:
     """Return an operation and everything that it depends on, each once."""
     found, waiting = {}, [operation]
     while waiting:
         each = waiting.pop()
         if id(each) not in found:
             found[id(each)] = each
-            waiting += _parents(each)
+            waiting += parents(each)
     return list(found.values())
 
 

@@ -6,6 +6,7 @@ training; and control twins of any of them.
 """
 
 from helpers.models._applications import application
+from helpers.models._calibration import calibrate
 from helpers.models._card import Card
 from helpers.models._classes import top
 from helpers.models._googlenet import GOOGLENET_LAYERS, googlenet_2014
@@ -28,6 +29,7 @@ __all__ = [
     "RUPPRECHT_LAYERS",
     "SQUEEZENET_LAYERS",
     "application",
+    "calibrate",
     "googlenet_2014",
     "inception_v3_2015",
     "inception_v3_2015_untrained",
