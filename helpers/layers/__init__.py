@@ -4,14 +4,13 @@ Start with `select` (names of layers) and `activations` (name -> array for all i
 What does not fit into memory passes batch by batch: `measure` applies measures to every
 image and layer, `accumulate` feeds accumulators, `category_responses` averages over the
 images of each category, and `stream` yields the batches themselves. `branches` finds the
-branches that a module of a network joins, `stages` the part of the network a layer is in.
+branches that a module of a network joins.
 """
 
 from helpers.layers._branches import branches
 from helpers.layers._categories import CategoryMeans, Responses, category_responses
 from helpers.layers._graph import select
 from helpers.layers._passes import Accumulator, accumulate, activations, measure
-from helpers.layers._stages import stages
 from helpers.layers._stream import Batch, spatial_mean, stream
 
 __all__ = [
@@ -26,6 +25,5 @@ __all__ = [
     "measure",
     "select",
     "spatial_mean",
-    "stages",
     "stream",
 ]

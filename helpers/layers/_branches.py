@@ -25,13 +25,13 @@ def branches(model: keras.Model, layer: str) -> dict[str, str]:
         ValueError: there is no such layer, or it has only one input.
     """
     joint = model.get_layer(layer)
-    ends = parents(joint)
+    ends = _parents(joint)
     if len(ends) < 2:
         raise ValueError(f"layer {layer!r} joins no branches: it has only one input")
-    behind = [upstream(end) for end in ends]
-    shared = set.intersection(*({id(operation) for operation in part} for part in behind))
+    upstream = [_upstream(end) for end in ends]
+    shared = set.intersection(*({id(operation) for operation in part} for part in upstream))
     found: dict[str, str] = {}
-    for end, part in zip(ends, behind, strict=True):
+    for end, part in zip(ends, upstream, strict=True):
         own = [operation for operation in part if id(operation) not in shared]
         label = name = _label(own)
         count = 1
@@ -42,21 +42,20 @@ def branches(model: keras.Model, layer: str) -> dict[str, str]:
     return found
 
 
-def parents(operation: Any) -> list[Any]:
-    """Return the operations that feed an operation; none for an input."""
+def _parents(operation: Any) -> list[Any]:
     if isinstance(operation, keras.layers.InputLayer):
         return []
     return [tensor._keras_history.operation for tensor in keras.tree.flatten(operation.input)]
 
 
-def upstream(operation: Any) -> list[Any]:
+def _upstream(operation: Any) -> list[Any]:
     """Return an operation and everything that it depends on, each once."""
     found, waiting = {}, [operation]
     while waiting:
         each = waiting.pop()
         if id(each) not in found:
             found[id(each)] = each
-            waiting += parents(each)
+            waiting += _parents(each)
     return list(found.values())
 
 
