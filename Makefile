@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: run reproduce test lab bench lint format requirements clean
+.PHONY: run reproduce test fuzz lab bench lint format requirements clean
 
 run: $(READY)  ## every notebook in the quick profile, offline
 	$(BIN)/python -m tools.run_notebooks --profile quick
@@ -16,6 +16,9 @@ reproduce: $(READY)  ## every notebook in the full profile, saved with its outpu
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
+
+fuzz: $(READY)  ## the tests of properties on random examples, twenty times as many
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/metrics
 
 lab: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks

@@ -6,12 +6,12 @@ import numpy as np
 from sklearn.metrics import pairwise_distances_chunked
 
 from benchmarks.common import compare, peak_rss_of, report, seconds
-from helpers.metrics._distances import pair_distances
+from helpers.metrics.embeddings import pair_distances
 
 N = 60_000
 MEMORY = f"""
 import numpy as np
-from helpers.metrics._distances import pair_distances
+from helpers.metrics.embeddings import pair_distances
 x = np.random.default_rng(0).normal(size=({N}, 2)).astype(np.float32)
 pair_distances(x, np.arange({N}) % 10)
 """

@@ -1,4 +1,4 @@
-"""Gini, exact and fast, beside the textbook formula, on 17 layers of Inception-v3."""
+"""Gini, exact and within 1e-6, beside the textbook formula, on 17 layers of Inception-v3."""
 
 import sys
 
@@ -52,15 +52,15 @@ def exact():
     return np.array([sparsity.gini(table, axis=1) for table in tables])
 
 
-def fast():
-    return np.array([sparsity.gini_fast(table, axis=1) for table in tables])
+def counted():
+    return np.array([sparsity.gini(table, axis=1, tolerance=1e-6) for table in tables])
 
 
 expected = by_textbook()
 met = [
     report("gini: largest error", np.abs(exact() - expected).max(), 1e-9),
-    report("gini_fast: largest error", np.abs(fast() - expected).max(), 1e-6),
+    report("gini to 1e-6: largest error", np.abs(counted() - expected).max(), 1e-6),
     compare("gini / textbook", exact, by_textbook, 1 / 5),
-    compare("gini_fast / textbook", fast, by_textbook, 1 / 20),
+    compare("gini to 1e-6 / textbook", counted, by_textbook, 1 / 20),
 ]
 sys.exit(not all(met))

@@ -16,7 +16,6 @@ from benchmarks.common import compare, peak_rss_of, report
 from benchmarks.passes import bare, inputs
 from helpers import layers, models, plotting
 from helpers.metrics import similarity, sparsity
-from helpers.metrics._scratch import Scratch
 from helpers.studies import rupprecht_2017
 
 LAYERS = ["input", *models.RUPPRECHT_LAYERS]
@@ -30,10 +29,10 @@ def matrices(model, images) -> None:
 
 def histograms(model, images) -> None:
     """Notebook 02, from the images to its figures of histograms and decorrelation."""
-    with Scratch(len(images)) as scratch:
+    with similarity.pattern_store(len(images)) as patterns:
         accumulators = {
             "histogram": partial(sparsity.Histogram, EDGES),
-            "patterns": partial(similarity.Patterns, scratch),
+            "patterns": patterns,
             "places": rupprecht_2017.Places,
         }
         seen = layers.accumulate(model, images, LAYERS[1:], accumulators, progress=False)

@@ -1,1 +1,10 @@
-"""Measures of activations. They know NumPy arrays only: no networks, no files, no figures."""
+"""Measures of activations on NumPy arrays: no networks, no files, no figures.
+
+sparsity    how few units hold the activation: Gini, Hoyer, PSI and their nulls, histograms
+similarity  images compared within a layer, layers compared by their images
+embeddings  activations in the plane, and how far they keep neighbours and classes
+accuracy    how well classes can be read off activations
+intervals   the uncertainty of statistics: bootstrap, correlations, trends, permutation tests
+"""
+
+__all__ = ["accuracy", "embeddings", "intervals", "similarity", "sparsity"]

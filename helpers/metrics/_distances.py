@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike
 
 from helpers import project
+from helpers.metrics._checks import one_each, unmasked
+from helpers.metrics._compiled import compiled
 
 
 def pair_distances(x: ArrayLike, labels: ArrayLike) -> tuple[float, float, float]:
@@ -45,15 +46,13 @@ def pair_distances(x: ArrayLike, labels: ArrayLike) -> tuple[float, float, float
 
 def labelled(x: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return x and labels as arrays that fit, or raise ValueError that says what does not."""
-    x, labels = finite_matrix(x), np.asarray(labels)
-    if labels.shape != (len(x),):
-        raise ValueError(f"labels have shape {labels.shape}: give one for each of {len(x)} rows")
-    return x, labels
+    x = finite_matrix(x)
+    return x, one_each(labels, len(x))
 
 
 def finite_matrix(x: ArrayLike) -> np.ndarray:
     """Return x as a matrix of float32 or float64, or raise ValueError."""
-    x = np.asarray(x)
+    x = unmasked(x, "x")
     if x.ndim != 2 or len(x) < 2:
         raise ValueError(f"expected a matrix of at least 2 rows, got shape {x.shape}")
     if not np.isfinite(x).all():
@@ -73,7 +72,7 @@ def _planar_sums(x: np.ndarray, ends: np.ndarray) -> tuple[float, float]:
     return float(same), float(different)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled()
 def _every_nth_row(a, b, end, first, step):
     same = different = 0.0
     for i in range(first, a.size, step):
@@ -83,7 +82,7 @@ def _every_nth_row(a, b, end, first, step):
     return same, different
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@compiled(fastmath=True)
 def _row(a, b, a0, b0):
     total = 0.0
     for start in range(0, a.size, 4096):

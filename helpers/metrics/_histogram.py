@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.metrics import _kernels
+from helpers.metrics._checks import unmasked
 from helpers.metrics._rows import as_rows, not_finite, over_rows
 
 
@@ -51,7 +52,7 @@ class Histogram:
             ValueError: x is empty, a single number, or holds NaN or infinity; nothing of
                 it is counted then.
         """
-        x = np.asarray(x)
+        x = unmasked(x, "Histogram: x")
         table, _ = as_rows(x, tuple(range(1, x.ndim)), "Histogram")
         counts, active = self._count(table)
         self.below += int(counts[0])

@@ -1,15 +1,15 @@
-"""Compiled loops over rows of activations: what `gini` and `sparsity` need in one pass.
+"""Compiled loops over rows of activations: what the measures of sparsity need in one pass.
 
-Each is compiled on first use (about a second) and kept on disk by numba. None
-holds the interpreter's lock, so that `rows.over_rows` can run them in plain threads.
-Their rows are read-only and contiguous, as `rows.as_rows` makes them.
+They run without the interpreter's lock, so that `_rows.over_rows` can use plain threads.
+Their rows are read-only and contiguous, as `_rows.as_rows` makes them.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from helpers.metrics._compiled import compiled
 
 BLOCK = 2048  # values that stay in the first-level cache between two loops over them
 MAGNITUDE = np.uint32(0x7FFFFFFF)  # all bits of a float32 but its sign
@@ -17,15 +17,15 @@ NOT_FINITE = 0x7F800000  # bits of infinity; NaNs and negative numbers lie above
 MANTISSA_BITS = 23  # of a float32; those above are its exponent
 LOW_BITS = 15  # of a float32's 32 bits, those that tell apart the values of one bin
 BINS = NOT_FINITE >> LOW_BITS
-BINS_AN_OCTAVE = 1 << (MANTISSA_BITS - LOW_BITS)
+BINS_PER_OCTAVE = 1 << (MANTISSA_BITS - LOW_BITS)
 LOW_MASK = (1 << LOW_BITS) - 1
 COUNT_SHIFT = 40  # a bin packs its count above, the sum of its values' low bits below
 ONE = 1 << COUNT_SHIFT
 LONGEST_ROW = (1 << 23) - 1  # so that neither part of a packed bin overflows
-SMALLEST_UNIT = 1e-290  # its inverse is finite, and float64's least number in it has a 4th power
+SMALLEST_UNIT = 1e-290  # its inverse is finite
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def compress(values: NDArray, active: NDArray) -> int:
     """Copy the values that are not zero to the front of `active` and count them."""
     count = 0
@@ -35,7 +35,7 @@ def compress(values: NDArray, active: NDArray) -> int:
     return count
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def rank_sums(rising: NDArray, zeros: int, sums: NDArray) -> None:
     """Sum each row's values, less its smallest, with weights 2i - n - 1 and without.
 
@@ -58,15 +58,15 @@ def rank_sums(rising: NDArray, zeros: int, sums: NDArray) -> None:
         sums[row, 1] = excess
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def moments(rows: NDArray, sums: NDArray) -> None:
     """Sum powers of each row's values, scaled so that none over- or underflows.
 
     Args:
         rows: (rows, values).
-        sums: (rows, 6) float64, filled with the minimum and the maximum, and of scaled
-            values the sums of |x|, x^2, (x - mean)^2 and (x - mean)^4; of a row that is not
-            finite, with NaN in the first place.
+        sums: (rows, 4) float64, filled with the minimum and the maximum, and of scaled
+            values the sums of |x| and x^2; of a row that is not finite, with NaN in the first
+            place.
     """
     for row in range(rows.shape[0]):
         values = rows[row]
@@ -84,29 +84,17 @@ def moments(rows: NDArray, sums: NDArray) -> None:
         scale = 1 / largest if largest > SMALLEST_UNIT else 1 / SMALLEST_UNIT
         magnitude = 0.0
         square = 0.0
-        total = 0.0
         for value in values:
             scaled = np.float64(value) * scale
             magnitude += abs(scaled)
             square += scaled * scaled
-            total += scaled
-        mean = total / values.size
-        second = 0.0
-        fourth = 0.0
-        for value in values:
-            deviation = np.float64(value) * scale - mean
-            power = deviation * deviation
-            second += power
-            fourth += power * power
         sums[row, 0] = low
         sums[row, 1] = high
         sums[row, 2] = magnitude
         sums[row, 3] = square
-        sums[row, 4] = second
-        sums[row, 5] = fourth
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def binned_sums(rows: NDArray, bins: NDArray, sums: NDArray) -> None:
     """Estimate the sums of `rank_sums` without sorting, from one pass over float32 values.
 
@@ -134,7 +122,7 @@ def binned_sums(rows: NDArray, bins: NDArray, sums: NDArray) -> None:
             _empty_bins(bins, lowest, highest, rows.shape[1], count, sums[row])
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _fill_bins(values: NDArray, active: NDArray, bins: NDArray) -> tuple[int, int, int]:
     """Count in bins the values that are not zero; return how many, the lowest and the highest."""
     count = 0
@@ -153,7 +141,7 @@ def _fill_bins(values: NDArray, active: NDArray, bins: NDArray) -> tuple[int, in
     return count, lowest, highest
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _empty_bins(
     bins: NDArray, lowest: int, highest: int, n: int, count: int, sums: NDArray
 ) -> None:
@@ -167,7 +155,7 @@ def _empty_bins(
         unit = 2.0 ** (max(octave, 1) - 150)
         hidden = (1 << MANTISSA_BITS) if octave else 0
         first = octave << (MANTISSA_BITS - LOW_BITS)
-        for place in range(BINS_AN_OCTAVE):
+        for place in range(BINS_PER_OCTAVE):
             packed = bins[first + place]
             if packed == 0:
                 continue
@@ -184,7 +172,7 @@ def _empty_bins(
     sums[2] = spread * 2 / 3
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def count_active(rows: NDArray, active: NDArray, finite: NDArray) -> None:
     """Count each row's values that are not zero.
 
@@ -209,7 +197,7 @@ def count_active(rows: NDArray, active: NDArray, finite: NDArray) -> None:
             finite[row] &= wild == 0
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def count_bins(
     rows: NDArray, nearest: NDArray, lefts: NDArray, counts: NDArray, active: NDArray
 ) -> bool:
@@ -241,7 +229,7 @@ def count_bins(
     return largest < NOT_FINITE
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _keep_active(block: NDArray, kept: NDArray) -> int:
     """Copy the bits of values that are not zero to the front of `kept` and count them."""
     filled = np.uint64(0)  # unsigned: numba then leaves out a test for negative indices

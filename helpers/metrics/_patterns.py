@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from threading import Lock
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from helpers.metrics._checks import at_least, unmasked
 from helpers.metrics._products import Read, products
 from helpers.metrics._rows import over_rows
 from helpers.metrics._scratch import Scratch
@@ -52,7 +54,8 @@ def correlation(x: ArrayLike, block: int = BLOCK, layer: str = "") -> Array:
     Raises:
         ValueError: fewer than 3 images, or NaN or infinite activations.
     """
-    x = np.asarray(x)
+    x = unmasked(x, "x")
+    at_least(block, 1, "block")
     _require(len(x) if x.ndim else 0, x.size, layer)
     x = x.reshape(len(x), -1)
     shift = _means(x)
@@ -66,12 +69,7 @@ def correlation(x: ArrayLike, block: int = BLOCK, layer: str = "") -> Array:
 class Patterns:
     """Every image's activations in one layer, kept on disk until the images are compared.
 
-    An accumulator for `layers.accumulate`:
-
-    >>> with Scratch(len(images)) as scratch:
-    ...     patterns = {"patterns": partial(Patterns, scratch)}
-    ...     seen = layers.accumulate(model, images, names, patterns)
-    ...     found = {layer: each["patterns"].similarity(layer) for layer, each in seen.items()}
+    An accumulator for `layers.accumulate`, made by `pattern_store`.
     """
 
     def __init__(self, scratch: Scratch) -> None:
@@ -80,6 +78,7 @@ class Patterns:
         self._shift: list[NDArray[np.float32]] = []
         self._is_constant: list[NDArray[np.bool_]] = []
         self._units = 0
+        self._compared = False
         self._written: Future[None] | None = None
 
     def update(self, x: np.ndarray) -> None:
@@ -88,12 +87,16 @@ class Patterns:
         They are written while the caller goes on, and must not change until the next update.
 
         Raises:
+            ValueError: another number of units than before, or masked values.
             OSError: the disk is full.
         """
+        x = unmasked(x, "x")
         x = np.ascontiguousarray(x.reshape(len(x), -1), np.float32)
         if not self._shift:
             self._units = x.shape[1]
             self._scratch.reserve(4 * self._units)
+        elif x.shape[1] != self._units:
+            raise ValueError(f"a batch of {x.shape[1]} units came after one of {self._units}")
         self._shift.append(_means(x))
         self._is_constant.append(_constant(x))
         self._wait()
@@ -107,9 +110,14 @@ class Patterns:
             block: units taken at a time.
 
         Raises:
-            ValueError: fewer than 3 images, or NaN or infinite activations.
+            ValueError: no or fewer than 3 images, NaN or infinite activations, or a second call.
         """
         self._wait()
+        if self._compared:
+            raise ValueError("these images were compared already: keep the first result")
+        if not self._shift:
+            _require(0, 0, layer)
+        self._compared = True
         shift, lock = np.concatenate(self._shift), Lock()
 
         def read(columns: slice, out: NDArray[np.float32]) -> None:
@@ -130,6 +138,29 @@ class Patterns:
             self._written.result()
 
 
+@contextmanager
+def pattern_store(images: int, folder: str | None = None) -> Iterator[Callable[[], Patterns]]:
+    """Open room on disk for the activations of several layers, and make `Patterns` there.
+
+    For `layers.accumulate`, beside other accumulators; `matrices` is the shorter way where
+    there are none.
+
+    >>> with pattern_store(len(images)) as patterns:
+    ...     seen = layers.accumulate(model, images, names, {"patterns": patterns})
+    ...     found = {layer: each["patterns"].similarity(layer) for layer, each in seen.items()}
+
+    Args:
+        images: how many images there will be.
+        folder: where the temporary files go; default: the system's temporary folder (TMPDIR).
+
+    Yields:
+        A function that makes the `Patterns` of one more layer. Their files are removed when
+        the context is left.
+    """
+    with Scratch(images, folder) as scratch:
+        yield partial(Patterns, scratch)
+
+
 def matrices(
     batches: Iterable[tuple[slice, Mapping[str, np.ndarray]]], images: int
 ) -> dict[str, Similarity]:
@@ -146,8 +177,8 @@ def matrices(
         ValueError: fewer than 3 images, or NaN or infinite activations.
         OSError: the temporary files do not fit on the disk.
     """
-    with Scratch(images) as scratch:
-        seen: dict[str, Patterns] = defaultdict(partial(Patterns, scratch))
+    with pattern_store(images) as new_patterns:
+        seen: dict[str, Patterns] = defaultdict(new_patterns)
         for _, activations in batches:
             for layer, x in activations.items():
                 seen[layer].update(x)

@@ -1,4 +1,4 @@
-"""Room on disk for what is too big for memory, given back whatever happens."""
+"""Temporary files for what is too big for memory, removed also after an error."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy as np
 
 
 class Scratch:
-    """Temporary files without a name, closed and gone on leaving the context.
+    """Temporary files without a name, removed on leaving the context.
 
-    Should the process be killed, the system takes them back all the same.
+    The system removes them, too, if the process is killed.
 
     Attributes:
         images: how many images' activations the files will hold.
@@ -75,7 +75,7 @@ class Scratch:
         return self._writers.submit(self._write, file, memoryview(array).cast("B"))
 
     def close(self, file: FileIO) -> None:
-        """Give a file's room back, while the caller goes on: the disk may take seconds for it."""
+        """Remove a file in the background: the disk may take seconds for it."""
         self._writers.submit(file.close)
 
     def _write(self, file: FileIO, left: memoryview) -> None:

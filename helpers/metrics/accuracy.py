@@ -1,4 +1,4 @@
-"""Accuracy per category, by a linear classifier on a network's features."""
+"""How well classes can be read off features: linear classifiers and nearest neighbours."""
 
 from __future__ import annotations
 
@@ -6,33 +6,26 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from helpers.metrics._checks import one_each
+from helpers.metrics._distances import labelled
+
+__all__ = ["by_category", "cross_validated", "knn_accuracy", "linear_probe", "rank_within"]
+
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
-
-
-def rank_within(labels: ArrayLike) -> NDArray[np.int64]:
-    """Return each image's place (0, 1, …) among the images of its category.
-
-    `rank_within(labels) % 2` gives two interleaved folds, `rank_within(labels) < n`
-    the first n images of every category.
-    """
-    _, index, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
-    places = np.empty(len(index), np.int64)
-    starts = np.repeat(np.cumsum(counts) - counts, counts)
-    places[np.argsort(index, kind="stable")] = np.arange(len(index)) - starts
-    return places
 
 
 def cross_validated(
     features: ArrayLike, labels: ArrayLike, strengths: Sequence[float] = STRENGTHS
 ) -> NDArray[np.bool_]:
-    """Say of every image whether a classifier that never saw it names its category.
+    """Return for every image whether a classifier that was not trained on it is right.
 
     Multinomial logistic regression on standardised features in two interleaved
     folds (every second image of a category), each classified by the other, as
@@ -48,17 +41,18 @@ def cross_validated(
         (images,) booleans.
 
     Raises:
-        ValueError: a category has fewer than 4 images, or features hold NaN or infinity.
+        ValueError: a category has fewer than 4 images, there is only one, or features hold NaN
+            or infinity.
     """
-    features, labels = np.asarray(features), np.asarray(labels)
+    features, labels = labelled(features, labels)
     categories, counts = np.unique(labels, return_counts=True)
     if counts.min() < 4:
         raise ValueError(
             f"category {str(categories[counts.argmin()])!r} has {counts.min()} images: "
             "two folds within each of two folds need at least 4"
         )
-    if not np.isfinite(features).all():
-        raise ValueError("features hold NaN or infinity: there is nothing to classify")
+    if len(categories) < 2:
+        raise ValueError("all images are of one category: there is nothing to classify")
     correct = np.empty(len(labels), bool)
     for test in _folds(labels):
         train = features[~test], labels[~test]
@@ -75,11 +69,86 @@ def by_category(
     Args:
         correct: (images,) booleans.
         labels: (images,) categories.
-        chosen: (images,) booleans, which images count; None for all.
+        chosen: (images,) booleans, which images count; None for all. Categories of which
+            none is chosen are left out.
+
+    Raises:
+        ValueError: arrays of different length.
     """
-    chosen = slice(None) if chosen is None else np.asarray(chosen, bool)
-    shares = pd.Series(np.asarray(correct, float)[chosen]).groupby(np.asarray(labels)[chosen])
-    return shares.mean().to_numpy()
+    correct = np.asarray(correct, float)
+    labels = one_each(labels, len(correct))
+    if chosen is not None:
+        chosen = one_each(chosen, len(correct), "chosen").astype(bool)
+        correct, labels = correct[chosen], labels[chosen]
+    _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return np.bincount(index, correct) / counts
+
+
+def rank_within(labels: ArrayLike) -> NDArray[np.int64]:
+    """Return each image's place (0, 1, …) among the images of its category.
+
+    `rank_within(labels) % 2` gives two interleaved folds, `rank_within(labels) < n`
+    the first n images of every category.
+    """
+    _, index, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    ranks = np.empty(len(index), np.int64)
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    ranks[np.argsort(index, kind="stable")] = np.arange(len(index)) - first
+    return ranks
+
+
+def knn_accuracy(
+    x: ArrayLike,
+    labels: ArrayLike,
+    k: int = 10,
+    *,
+    test: tuple[ArrayLike, ArrayLike] | None = None,
+    leave_one_out: bool = False,
+) -> float:
+    """Return the share of points whose class the majority of their k nearest neighbours has.
+
+    Args:
+        x: (n, d) positions that the neighbours are looked for among.
+        labels: (n,) their classes.
+        k: neighbours; a tie goes to the class that sorts first.
+        test: positions and classes to score on; default: x itself, where each point is among
+            its own neighbours, as in Ruman 2021.
+        leave_one_out: score x itself, no point being its own neighbour.
+
+    Raises:
+        ValueError: NaN or infinity, shapes that do not fit, or fewer than k neighbours.
+    """
+    x, labels = labelled(x, labels)
+    if test is not None and leave_one_out:
+        raise ValueError("leave_one_out scores x itself: give it or test, not both")
+    asked, truth = (x, labels) if test is None else labelled(*test)
+    if not 1 <= k <= len(x) - leave_one_out:
+        raise ValueError(f"k={k} neighbours of {len(x)} points")
+    classifier = KNeighborsClassifier(k).fit(x, labels)
+    return float(np.mean(classifier.predict(None if leave_one_out else asked) == truth))
+
+
+def linear_probe(
+    x: ArrayLike, labels: ArrayLike, test: tuple[ArrayLike, ArrayLike], l2: float = 1.0
+) -> float:
+    """Return the accuracy on test of a multinomial logistic regression fitted to x.
+
+    Units are scaled to unit variance on x (Alain & Bengio 2016 for the idea).
+
+    Args:
+        x: (n, units) activations.
+        labels: (n,) classes.
+        test: activations and classes of other images.
+        l2: strength of the penalty on the weights, above 0.
+
+    Raises:
+        ValueError: NaN or infinity, shapes that do not fit, or l2 out of range.
+    """
+    x, labels = labelled(x, labels)
+    if not 0 < l2 < np.inf:
+        raise ValueError(f"l2={l2!r}: choose a finite number above 0")
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=1 / l2, max_iter=200, tol=1e-3))
+    return float(probe.fit(x, labels).score(*labelled(*test)))
 
 
 def _folds(labels: NDArray) -> list[NDArray[np.bool_]]:
@@ -88,7 +157,7 @@ def _folds(labels: NDArray) -> list[NDArray[np.bool_]]:
 
 
 def _score(features: NDArray, labels: NDArray, strength: float) -> float:
-    """Return the share of images that the other fold's classifier names rightly."""
+    """Return the share of images that the other fold's classifier gets right."""
     hits = [
         _predict(features[~test], labels[~test], features[test], strength) == labels[test]
         for test in _folds(labels)

@@ -1,71 +1,71 @@
-"""Two-dimensional embeddings of activations, and how well they keep the classes apart.
+"""Two-dimensional embeddings of activations, and the structure of classes in them.
 
-`embed` maps (n, units) to (n, 2); `structure` gives the measures of Ruman 2021,
-`knn_accuracy`, `trustworthiness` and `linear_probe` sounder ones. All measures take
-activations as well as embeddings: whatever is (n, d), one row an image.
+`embed` maps (n, units) to (n, 2); `structure` gives the measures of Ruman 2021 and
+`trustworthiness` how faithful an embedding is (`accuracy` has measures on held-out points).
+All measures take activations as well as embeddings: (n, d), one row per image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import pdist
-from sklearn.linear_model import LogisticRegression
+from sklearn.decomposition import PCA
 from sklearn.metrics import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from tqdm.auto import tqdm
 
-from helpers.data._cache import cached, digest
+from helpers.metrics._checks import at_least
 from helpers.metrics._distances import finite_matrix, labelled, pair_distances
+from helpers.metrics.accuracy import knn_accuracy
+
+__all__ = [
+    "DEFAULTS",
+    "PACKAGES",
+    "align",
+    "centroid_distances",
+    "embed",
+    "pair_distances",
+    "structure",
+    "trustworthiness",
+]
 
 
-def embed(
-    x: ArrayLike,
-    method: str = "tsne",
-    seed: int = 42,
-    *,
-    cache: Path | str | None = None,
-    **settings: object,
-) -> np.ndarray:
+# Both run on one thread: their result depends on the number of threads, and a second one gains
+# t-SNE little (on a busy machine it costs tenfold).
+DEFAULTS: dict[str, dict[str, object]] = {
+    "tsne": {"perplexity": 30, "metric": "euclidean", "n_jobs": 1},
+    "umap": {"n_jobs": 1},
+    "pca": {},
+}
+PACKAGES = {"tsne": "openTSNE", "umap": "umap-learn", "pca": "scikit-learn"}
+
+
+def embed(x: ArrayLike, method: str = "tsne", seed: int = 42, **settings: object) -> np.ndarray:
     """Embed activations in the plane.
 
     Args:
-        x: (n, units) activations, one row an image.
+        x: (n, units) activations, one row per image.
         method: "tsne" (openTSNE; perplexity 30 and Euclidean distances unless
             set otherwise, as in Ruman 2021), "umap" (umap-learn's defaults) or
             "pca" (the first two principal components).
         seed: of the method; UMAP with a seed runs on one thread.
-        cache: folder that keeps embeddings under the digest of x, the method,
-            its version, seed and settings; a damaged file is computed again.
-        settings: passed to openTSNE.TSNE or umap.UMAP. Both run on one thread
-            (n_jobs=1): their result depends on the number of threads, and a
-            second one gains t-SNE little (on a busy machine it costs tenfold).
+        settings: passed to openTSNE.TSNE, umap.UMAP or sklearn's PCA, before DEFAULTS.
 
     Returns:
         (n, 2) float32 positions.
 
     Raises:
-        ValueError: an unknown method, or x is not a matrix of finite numbers.
+        ValueError: an unknown method, or x is not a matrix of finite numbers, or all its rows
+            are equal.
     """
-    if method not in _METHODS:
-        raise ValueError(f"method={method!r}: choose one of {', '.join(_METHODS)}")
+    if method not in DEFAULTS:
+        raise ValueError(f"method={method!r}: choose one of {', '.join(DEFAULTS)}")
     x = finite_matrix(x)
-    package, defaults, compute = _METHODS[method]
-    settings = {**defaults, **settings}
-
-    def run() -> dict[str, np.ndarray]:
-        return {"points": np.asarray(compute(x, seed, **settings), np.float32)}
-
-    if cache is None:
-        return run()["points"]
-    key = {"kind": method, "x": digest(x), "version": version(package), "seed": seed, **settings}
-    return cached(cache, key, run)["points"]
+    if (x == x[0]).all():
+        raise ValueError("all rows of activations are equal: there is nothing to embed")
+    return np.asarray(_METHODS[method](x, seed, **DEFAULTS[method] | settings), np.float32)
 
 
 def _tsne(x: np.ndarray, seed: int, **settings: object) -> np.ndarray:
@@ -75,48 +75,17 @@ def _tsne(x: np.ndarray, seed: int, **settings: object) -> np.ndarray:
 
 
 def _umap(x: np.ndarray, seed: int, **settings: object) -> np.ndarray:
-    # Imported late: compiling UMAP costs seconds that a found embedding need not wait for.
+    # Imported late: UMAP takes seconds to compile.
     from umap import UMAP
 
     return UMAP(random_state=seed, **settings).fit_transform(x)
 
 
 def _pca(x: np.ndarray, seed: int, n_components: int = 2) -> np.ndarray:
-    from sklearn.decomposition import PCA
-
     return PCA(n_components, random_state=seed).fit_transform(x)
 
 
-_METHODS: dict[str, tuple[str, dict[str, object], Callable[..., np.ndarray]]] = {
-    "tsne": ("openTSNE", {"perplexity": 30, "metric": "euclidean", "n_jobs": 1}, _tsne),
-    "umap": ("umap-learn", {"n_jobs": 1}, _umap),
-    "pca": ("scikit-learn", {}, _pca),
-}
-
-
-def embed_all(
-    activations: Mapping[Hashable, np.ndarray], method: str, seed: int = 42, **options: object
-) -> dict[Hashable, np.ndarray]:
-    """Embed several layers of the same images and align them all with the first.
-
-    Args:
-        activations: name → (n, units). An array that stands under several
-            names (the input of a trained and an untrained network) is embedded once.
-        method: as in `embed`.
-        seed: of every embedding.
-        options: cache and settings, as in `embed`.
-
-    Returns:
-        Name → (n, 2) positions, in the same order.
-    """
-    found: dict[int, np.ndarray] = {}
-    reference = None
-    for x in tqdm(activations.values(), desc=method, disable=None, leave=False):
-        if id(x) not in found:
-            points = embed(x, method, seed, **options)
-            reference = points if reference is None else reference
-            found[id(x)] = align(points, reference)
-    return {name: found[id(x)] for name, x in activations.items()}
+_METHODS: dict[str, Callable[..., np.ndarray]] = {"tsne": _tsne, "umap": _umap, "pca": _pca}
 
 
 def align(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
@@ -156,7 +125,7 @@ def structure(x: ArrayLike, labels: ArrayLike, k: int = 10) -> dict[str, float]:
     `knn_accuracy` on the fitted points themselves.
 
     Args:
-        x: (n, d) positions or activations, one row an image.
+        x: (n, d) positions or activations, one row per image.
         labels: (n,) classes.
         k: neighbours of acc_knn.
 
@@ -192,48 +161,13 @@ def centroid_distances(x: ArrayLike, labels: ArrayLike) -> tuple[float, float]:
     return float(within), float(pdist(centroids).mean()) if len(groups) > 1 else np.nan
 
 
-def knn_accuracy(
-    x: ArrayLike,
-    labels: ArrayLike,
-    k: int = 10,
-    *,
-    test: tuple[ArrayLike, ArrayLike] | None = None,
-    leave_one_out: bool = False,
-) -> float:
-    """Return the share of points whose class the majority of their k nearest neighbours has.
-
-    Args:
-        x: (n, d) positions that the neighbours are looked for among.
-        labels: (n,) their classes.
-        k: neighbours; a tie goes to the class that sorts first.
-        test: positions and classes to score on; default: x itself, where, as in
-            the source, each point is among its own neighbours.
-        leave_one_out: score x itself, no point being its own neighbour.
-
-    Raises:
-        ValueError: NaN or infinity, shapes that do not fit, or fewer than k neighbours.
-    """
-    x, labels = labelled(x, labels)
-    if test is not None and leave_one_out:
-        raise ValueError("leave_one_out scores x itself: give it or test, not both")
-    asked, truth = (x, labels) if test is None else labelled(*test)
-    if not 1 <= k <= len(x) - leave_one_out:
-        raise ValueError(f"k={k} neighbours of {len(x)} points")
-    search = NearestNeighbors(n_neighbors=k).fit(x)
-    near = search.kneighbors(None if leave_one_out else asked, return_distance=False)
-    names, classes = np.unique(labels, return_inverse=True)
-    votes = np.zeros((len(asked), len(names)), np.int32)
-    for column in near.T:
-        votes[np.arange(len(asked)), classes[column]] += 1
-    return float(np.mean(names[votes.argmax(axis=1)] == truth))
-
-
 def trustworthiness(x: ArrayLike, points: ArrayLike, k: int = 10, chunk: int = 500) -> float:
     """Return how far the k nearest neighbours in an embedding are neighbours in x as well.
 
     Venna & Kaski 2001, eq. 1; 1 at best, about 0.5 for a random embedding.
     Exchanged arguments give the continuity (eq. 2): whether neighbours in x
-    stay neighbours. Time grows with n², memory with chunk × n.
+    stay neighbours. Time grows with n², memory with chunk × n: at n = 10,000 it takes 60 MB in
+    17 s, scikit-learn's function 1,966 MB in 13 s.
 
     Args:
         x: (n, units) activations.
@@ -242,12 +176,13 @@ def trustworthiness(x: ArrayLike, points: ArrayLike, k: int = 10, chunk: int = 5
         chunk: rows at a time.
 
     Raises:
-        ValueError: NaN or infinity, shapes that do not fit, or k out of range.
+        ValueError: NaN or infinity, shapes that do not fit, or k or chunk out of range.
     """
     x, points = finite_matrix(x), finite_matrix(points)
     n = len(x)
     if len(points) != n:
         raise ValueError(f"{n} rows of activations and {len(points)} points: give one for each")
+    at_least(chunk, 1, "chunk")
     if not 1 <= k < n / 2:
         raise ValueError(f"k={k} must be at least 1 and below half of the {n} points")
     near = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
@@ -261,21 +196,3 @@ def trustworthiness(x: ArrayLike, points: ArrayLike, k: int = 10, chunk: int = 5
         ranks = [np.searchsorted(d, a) for d, a in zip(distances, asked, strict=True)]
         intrusion += int(np.maximum(np.array(ranks) + 1 - k, 0).sum())
     return 1 - 2 * intrusion / (n * k * (2 * n - 3 * k - 1))
-
-
-def linear_probe(
-    x: ArrayLike, labels: ArrayLike, test: tuple[ArrayLike, ArrayLike], l2: float = 1.0
-) -> float:
-    """Return the accuracy on test of a multinomial logistic regression fitted to x.
-
-    Units are scaled to unit variance on x (Alain & Bengio 2016 for the idea).
-
-    Args:
-        x: (n, units) activations.
-        labels: (n,) classes.
-        test: activations and classes of other images.
-        l2: strength of the penalty on the weights.
-    """
-    x, labels = labelled(x, labels)
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=1 / l2, max_iter=200, tol=1e-3))
-    return float(probe.fit(x, labels).score(*labelled(*test)))

@@ -1,8 +1,9 @@
-"""How similar are images to a layer, and layers to one another?
+"""Similarity of images to a layer, and of layers to one another.
 
-Correlation matrices between images, from arrays or from a stream of batches
-too big for memory; correlations and CKA between those matrices; bootstrap over
-images; the order in which a clustering puts the images. Plain arrays only.
+Correlation matrices between images, from arrays or from a stream of batches too big for
+memory; what groups of images have in common (`contrast`, `within_superiority`); correlations
+and CKA between layers' matrices; a bootstrap over images; the order in which a clustering
+puts the images.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from helpers.metrics._patterns import Patterns, Similarity, correlation, matrices, to_correlation
+from helpers.metrics._checks import at_least, one_each, square_matrices, unmasked
+from helpers.metrics._patterns import (
+    Patterns,
+    Similarity,
+    correlation,
+    matrices,
+    pattern_store,
+    to_correlation,
+)
+from helpers.metrics.intervals import superiority
 
 Array = NDArray[np.float64]
 
@@ -23,11 +33,14 @@ __all__ = [
     "Similarity",
     "cka",
     "cluster_order",
+    "contrast",
     "correlation",
     "decorrelation",
     "matrices",
+    "pattern_store",
     "resample",
     "second_order",
+    "within_superiority",
 ]
 
 
@@ -42,12 +55,12 @@ def decorrelation(correlations: ArrayLike, weights: ArrayLike | None = None) -> 
     Returns:
         (...,) or, with weights, (resamples, ...). Pairs without a correlation are left out.
     """
-    distance = 1 - np.asarray(correlations, float)
+    distance = 1 - square_matrices(correlations, "correlations", None)
     known = np.isfinite(distance) & ~np.eye(distance.shape[-1], dtype=bool)
     distance = np.where(known, distance, 0)
     if weights is None:
         return distance.sum(axis=(-2, -1)) / known.sum(axis=(-2, -1))
-    weights = np.asarray(weights, float)
+    weights = _weights(weights, distance.shape[-1])
 
     def total(pairs: np.ndarray) -> Array:
         return np.moveaxis(((weights @ pairs) * weights).sum(axis=-1), -1, 0)
@@ -66,8 +79,62 @@ def resample(images: int, repeats: int = 1000, seed: int = 0) -> Array:
     Returns:
         (repeats, images) how often each image was drawn; every row sums to `images`.
     """
+    at_least(images, 1, "images")
+    at_least(repeats, 1, "repeats")
     rng = np.random.default_rng(seed)
     return rng.multinomial(images, np.full(images, 1 / images), size=repeats).astype(float)
+
+
+def contrast(
+    correlations: Sequence[ArrayLike], labels: ArrayLike, weights: ArrayLike | None = None
+) -> Array:
+    """Return the mean correlation within groups minus that between groups.
+
+    Args:
+        correlations: one (images, images) matrix per layer.
+        labels: (images,) the group of each image, or several labellings (labellings, images),
+            as `intervals.permutation_test` passes them.
+        weights: (resamples, images) from `resample`, for a bootstrap with one labelling.
+
+    Returns:
+        (layers,); or (labellings, layers); or, with weights, (resamples, layers).
+
+    Raises:
+        ValueError: no two images share a group, or all do; or shapes that do not fit.
+    """
+    pairs, first, second = _pairs(correlations)
+    images = np.shape(correlations)[-1]
+    pairs[np.ptp(pairs, axis=1) == 0] = 0  # equal correlations have no contrast, nor its rounding
+    if weights is None:
+        several = np.atleast_2d(unmasked(labels, "labels"))
+        found = [_contrast(_same(each, images, first, second), pairs) for each in several]
+        return np.array(found) if np.ndim(labels) == 2 else found[0]
+    within = _same(labels, images, first, second)
+    weights = _weights(weights, images)
+    return np.array(
+        [
+            pairs @ (w * within) / (w * within).sum() - pairs @ (w * ~within) / (w * ~within).sum()
+            for w in (row[first] * row[second] for row in weights)
+        ]
+    )
+
+
+def within_superiority(correlations: Sequence[ArrayLike], labels: ArrayLike) -> Array:
+    """Return how often a pair of one group is more correlated than a pair of two groups.
+
+    Args:
+        correlations: one (images, images) matrix per layer.
+        labels: (images,) the group of each image.
+
+    Returns:
+        (layers,) 0..1, 0.5 by chance: `intervals.superiority`.
+
+    Raises:
+        ValueError: as `contrast`.
+    """
+    pairs, first, second = _pairs(correlations)
+    within = _same(labels, np.shape(correlations)[-1], first, second)
+    return superiority(pairs[:, within], pairs[:, ~within])
 
 
 def second_order(correlations: Sequence[ArrayLike], weights: ArrayLike | None = None) -> Array:
@@ -77,7 +144,7 @@ def second_order(correlations: Sequence[ArrayLike], weights: ArrayLike | None = 
     Neurosci. 2:4), with Pearson's r as in Rupprecht 2017.
 
     Args:
-        correlations: one (images, images) matrix a layer.
+        correlations: one (images, images) matrix per layer.
         weights: (resamples, images) from `resample`, for a bootstrap over images; an
             image drawn twice is never paired with itself, where r would be 1.
 
@@ -85,7 +152,7 @@ def second_order(correlations: Sequence[ArrayLike], weights: ArrayLike | None = 
         (layers, layers) or, with weights, (resamples, layers, layers). Pairs that some
         layer has no correlation for are left out.
     """
-    stack = np.asarray(correlations, float)
+    stack = square_matrices(correlations, "correlations")
     above = np.triu_indices(stack.shape[-1], 1)
     pairs = stack[:, *above].T
     known = np.isfinite(pairs).all(axis=1)
@@ -96,7 +163,7 @@ def second_order(correlations: Sequence[ArrayLike], weights: ArrayLike | None = 
     layers = pairs.shape[1]
     first, second = np.triu_indices(layers)
     moments, sums, total = 0.0, 0.0, 0.0
-    for rows, share in _pair_weights(np.asarray(weights, float), above):
+    for rows, share in _pair_weights(_weights(weights, stack.shape[-1]), above):
         part = pairs[rows]
         moments += share @ (part[:, first] * part[:, second])
         sums += share @ part
@@ -111,16 +178,21 @@ def cka(grams: Sequence[ArrayLike], debiased: bool = False) -> Array:
     """Compare layers by linear centred kernel alignment.
 
     Args:
-        grams: one (images, images) matrix of inner products a layer.
+        grams: one (images, images) matrix of inner products per layer.
         debiased: use the unbiased estimate of HSIC (Song et al. 2012, eq. 5; needs 4 images
             or more), which does not grow with the number of units; else the plain one.
 
     Returns:
         (layers, layers); 1 where two layers are equal up to rotation, scale and offset of
         their units (Kornblith et al. 2019, eq. 1-3, on centred Gram matrices).
+
+    Raises:
+        ValueError: fewer than 2 images (4 if debiased), or matrices that are not square.
     """
-    stack = np.array(grams, float)
+    stack = square_matrices(grams, "grams").copy()
     n = stack.shape[-1]
+    if n < (least := 4 if debiased else 2):
+        raise ValueError(f"{'debiased ' * debiased}CKA needs at least {least} images, got {n}")
     if debiased:
         index = np.arange(n)
         stack[:, index, index] = 0
@@ -147,7 +219,7 @@ def cluster_order(correlations: ArrayLike) -> NDArray[np.intp]:
     Returns:
         (images,) indices.
     """
-    matrix = np.asarray(correlations, float)
+    matrix = square_matrices(correlations, "correlations", 2)
     lost = np.isnan(np.diagonal(matrix))
     known = np.flatnonzero(~lost)
     distance = 1 - matrix[np.ix_(known, known)]
@@ -162,3 +234,35 @@ def _pair_weights(
     for start in range(0, len(above[0]), chunk):
         rows = slice(start, start + chunk)
         yield rows, weights[:, above[0][rows]] * weights[:, above[1][rows]]
+
+
+def _pairs(correlations: Sequence[ArrayLike]) -> tuple[Array, np.ndarray, np.ndarray]:
+    """Return (layers, pairs) correlations of the distinct pairs that every layer has one for."""
+    stack = square_matrices(correlations, "correlations")
+    first, second = np.triu_indices(stack.shape[-1], 1)
+    pairs = stack[:, first, second]
+    known = np.isfinite(pairs).all(axis=0)
+    return pairs[:, known], first[known], second[known]
+
+
+def _same(
+    labels: ArrayLike, images: int, first: np.ndarray, second: np.ndarray
+) -> NDArray[np.bool_]:
+    labels = one_each(labels, images)
+    same = labels[first] == labels[second]
+    if same.all() or not same.any():
+        raise ValueError("groups need pairs of images within one group and pairs between two")
+    return same
+
+
+def _contrast(within: NDArray[np.bool_], pairs: Array) -> Array:
+    count, total = np.count_nonzero(within), pairs.sum(axis=1)
+    inside = (within[None].astype(float) @ pairs.T)[0]
+    return inside / count - (total - inside) / (pairs.shape[1] - count)
+
+
+def _weights(weights: ArrayLike, images: int) -> Array:
+    weights = unmasked(weights, "weights", float)
+    if weights.ndim != 2 or weights.shape[1] != images:
+        raise ValueError(f"weights must be (resamples, {images} images), got {weights.shape}")
+    return weights

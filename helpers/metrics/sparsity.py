@@ -1,9 +1,10 @@
-"""How sparse is a pattern of activations? Measures on plain arrays, and the PSI of categories.
+"""Sparsity of patterns of activations, and the population sparseness index (PSI) of categories.
 
 Every measure takes any real dtype, never modifies its input, sums in float64 and reduces
 `axis` (all axes when None), so that `measure(x, axis=1)` turns a batch (images, units)
-into one value per image. NaN, infinity, empty arrays and single numbers are refused with
-a ValueError, what is not a real number with a TypeError.
+into one value per image. NaN, infinity, masked values, empty arrays and single numbers are
+refused with a ValueError, what is not a real number with a TypeError. `scipy.stats.kurtosis`
+is one more such measure.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.metrics import _kernels
-from helpers.metrics._gini import gini, gini_fast
+from helpers.metrics._gini import gini
 from helpers.metrics._histogram import Histogram
 from helpers.metrics._rows import Axis, as_rows, as_shape, not_finite, over_rows
 
@@ -21,9 +22,7 @@ __all__ = [
     "active_fraction",
     "dead_units",
     "gini",
-    "gini_fast",
     "hoyer",
-    "kurtosis",
     "normalise_responses",
     "psi",
     "psi_noise",
@@ -72,35 +71,12 @@ def hoyer(x: ArrayLike, axis: Axis = None) -> NDArray[np.float64] | float:
         ValueError: x is empty, a single number, or holds NaN or infinity.
     """
     sums, n, shape = _moments(x, axis, "hoyer")
-    _, _, magnitude, square, _, _ = sums
+    _, _, magnitude, square = sums
     norm = np.sqrt(square)
     flatness = np.divide(magnitude, norm, out=np.full_like(norm, np.sqrt(n)), where=norm > 0)
     room = np.sqrt(n) - 1
     sparseness = (np.sqrt(n) - flatness) / room if room else np.zeros_like(norm)
     return as_shape(np.clip(sparseness, 0.0, 1.0), shape)
-
-
-def kurtosis(x: ArrayLike, axis: Axis = None) -> NDArray[np.float64] | float:
-    """Return the excess kurtosis m4 / m2^2 - 3 (Fisher's: 0 for a normal distribution).
-
-    Population moments, no correction for bias; NaN where all values are equal.
-    Source: Willmore & Tolhurst 2001, Network 12:255, there of a population of units.
-
-    Args:
-        x: activations of any shape and real dtype.
-        axis: axis or axes to reduce; None for all.
-
-    Returns:
-        The excess kurtosis, -2 or more, one per entry of the axes that are left.
-
-    Raises:
-        ValueError: x is empty, a single number, or holds NaN or infinity.
-    """
-    sums, n, shape = _moments(x, axis, "kurtosis")
-    low, high, _, _, second, fourth = sums
-    nothing = np.full_like(second, np.nan)
-    ratio = np.divide(fourth, second**2, out=nothing, where=high > low)
-    return as_shape(n * ratio - 3, shape)
 
 
 def treves_rolls(x: ArrayLike, axis: Axis = None) -> NDArray[np.float64] | float:
@@ -122,7 +98,7 @@ def treves_rolls(x: ArrayLike, axis: Axis = None) -> NDArray[np.float64] | float
         ValueError: x is empty, a single number, or holds NaN, infinity or a negative value.
     """
     sums, n, shape = _moments(x, axis, "treves_rolls")
-    low, high, total, square, _, _ = sums
+    low, high, total, square = sums
     if low.min() < 0:
         raise ValueError(f"treves_rolls: x holds negative values (minimum {low.min():g})")
     # 1 - a, times n / (n - 1): nothing is divided by 0 where values differ.
@@ -160,8 +136,8 @@ def normalise_responses(responses: ArrayLike) -> NDArray[np.float64]:
 def dead_units(responses: ArrayLike) -> NDArray[np.bool_]:
     """Return which units respond alike to every category.
 
-    Such a unit tells categories apart by nothing; `normalise_responses` sets
-    its z-score to 0, and a layer of dead units has a PSI of exactly 0.
+    Such a unit does not distinguish categories; `normalise_responses` sets its z-score to 0,
+    and a layer of dead units has a PSI of exactly 0.
 
     Args:
         responses: (categories, units).
@@ -201,7 +177,7 @@ def psi_null(responses: ArrayLike, seed: int = 0, repeats: int = 10) -> NDArray[
 
     Each category keeps its response values, but which unit gave which is
     random. PSI does not see the order of units, so the shuffle comes before the
-    normalisation, whose z-score across categories then has nothing to hold on to.
+    normalisation, whose z-score across categories then finds no differences between units.
 
     Args:
         responses: (categories, units), before normalisation.
@@ -223,9 +199,8 @@ def psi_null(responses: ArrayLike, seed: int = 0, repeats: int = 10) -> NDArray[
 def psi_noise(categories: int, units: int, seed: int = 0, repeats: int = 1) -> NDArray[np.float64]:
     """Return the PSI of normalised Gaussian noise, which falls with the number of units.
 
-    The min-max step ties the index to the extremes of the units: noise alone
-    gives about 0.14 at 96 units and 0.07 at 4,096. Layers of different widths
-    compare only beside this baseline.
+    The min-max step ties the index to the extremes of the units: noise alone gives about 0.14
+    at 96 units and 0.07 at 4,096. Compare layers of different widths beside this baseline.
 
     Args:
         categories: number of categories, at least 2.
@@ -256,7 +231,7 @@ def _moments(
 ) -> tuple[NDArray[np.float64], int, tuple[int, ...]]:
     """Return `_kernels.moments` of each row, one moment after the other, n, and the shape left."""
     table, shape = as_rows(x, axis, measure)
-    sums = np.empty((len(table), 6))
+    sums = np.empty((len(table), 4))
     over_rows(lambda part: _kernels.moments(table[part], sums[part]), table)
     if np.isnan(sums[:, 0]).any():
         raise not_finite(table, measure)

@@ -1,4 +1,4 @@
-"""Are activations aligned with the units? Their distribution along units and along rotations."""
+"""Notebook 02: the distribution of activations along units and along random directions."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+
+from helpers.metrics.intervals import superiority
 
 Array = NDArray[np.float64]
 
 
 class Places:
-    """The activation vectors, one value a channel, at some places of every image.
+    """The activation vectors, one value per channel, at some places of every image.
 
     An accumulator for `layers.accumulate`.
 
     Attributes:
-        places: how many places an image, drawn at random; all of a layer that has fewer.
+        places: how many places per image, drawn at random; all of a layer that has fewer.
     """
 
     def __init__(self, places: int = 16, seed: int = 0) -> None:
@@ -99,7 +100,10 @@ def alignment(
 
 
 def _kurtosis(vectors: Array, weights: Array) -> Array:
-    """Return the excess kurtosis (resamples, channels) of (images, places, channels)."""
+    """Return the excess kurtosis (resamples, channels) of (images, places, channels).
+
+    As `scipy.stats.kurtosis`, for all resamples from one table of each image's moments.
+    """
     scale = vectors.std(axis=(0, 1))
     centred = (vectors - vectors.mean(axis=(0, 1))) / np.where(scale > 0, scale, 1)
     power, moments = np.ones_like(centred), []
@@ -117,6 +121,4 @@ def _superiority(units: Array, directions: Array) -> float:
     units, directions = units[np.isfinite(units)], directions[np.isfinite(directions)]
     if not len(units) or not len(directions):
         return np.nan
-    ranks = rankdata(np.concatenate([units, directions]))[: len(units)].sum()
-    count = len(units)
-    return float((ranks - count * (count + 1) / 2) / (count * len(directions)))
+    return float(superiority(units, directions))

@@ -1,19 +1,15 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 from sklearn.neighbors import KNeighborsClassifier
 
-from helpers.metrics import embeddings
 from helpers.metrics.embeddings import (
     align,
     centroid_distances,
     embed,
-    embed_all,
-    knn_accuracy,
-    linear_probe,
     pair_distances,
     structure,
     trustworthiness,
@@ -36,6 +32,7 @@ def written_out(x, labels):
     above = np.triu_indices(len(x), 1)
     same = (labels[:, None] == labels)[above]
     pairs = distances[above]
+    x = x.astype(float)
     centroids = [x[labels == c].mean(axis=0) for c in np.unique(labels)]
     within = [
         np.linalg.norm(x[labels == c] - m, axis=1).mean()
@@ -50,14 +47,13 @@ def written_out(x, labels):
     }
 
 
-@settings(max_examples=40, deadline=None)
 @given(seeds, st.integers(1, 6), st.integers(2, 7), st.sampled_from([np.float32, np.float64]))
+@example(seed=3391, dimensions=1, classes=2, dtype=np.float32)
 def test_structure_equals_the_written_out_measures(seed, dimensions, classes, dtype):
     x, labels = clouds(seed, 150, dimensions, classes, dtype=dtype)
     assert structure(x, labels) == pytest.approx(written_out(x, labels), rel=2e-6)
 
 
-@settings(max_examples=30, deadline=None)
 @given(seeds, st.floats(-3, 3), st.floats(1e-3, 1e3), st.booleans())
 def test_structure_ignores_rotation_reflection_translation_and_scale(seed, angle, scale, mirrored):
     x, labels = clouds(seed)
@@ -166,25 +162,6 @@ def test_bad_input_says_what_is_wrong(x, labels, message):
         structure(x, labels)
 
 
-def test_held_out_neighbours_do_not_know_the_point_itself():
-    rng = np.random.default_rng(0)
-    x, labels = rng.normal(size=(400, 2)), rng.integers(0, 2, 400)
-    assert knn_accuracy(x, labels, 1) == 1
-    assert knn_accuracy(x, labels, 1, leave_one_out=True) == pytest.approx(0.5, abs=0.1)
-    far = x + 100
-    assert knn_accuracy(np.r_[x, far], np.r_[labels * 0, labels * 0 + 1], test=(far, far[:, 0] > 0))
-    with pytest.raises(ValueError, match="not both"):
-        knn_accuracy(x, labels, test=(x, labels), leave_one_out=True)
-
-
-def test_knn_equals_scikit_learn_on_other_points():
-    x, labels = clouds(apart=1)
-    other, truth = clouds(seed=1, apart=1)
-    expected = KNeighborsClassifier(7).fit(x, labels).score(other, truth)
-    assert knn_accuracy(x, labels, 7, test=(other, truth)) == expected < 1
-
-
-@settings(max_examples=10, deadline=None)
 @given(seeds, st.integers(1, 20))
 def test_trustworthiness_equals_scikit_learn(seed, k):
     x, _ = clouds(seed, 101, dimensions=6)
@@ -202,14 +179,6 @@ def test_trustworthiness_of_a_copy_is_one_and_its_limits():
         trustworthiness(x, x[1:])
 
 
-def test_linear_probe_reads_what_a_line_can_tell():
-    x, labels = clouds(dimensions=5, apart=6)
-    assert linear_probe(x, labels, (x, labels)) == 1
-    shuffled = np.random.default_rng(0).permutation(labels)
-    assert linear_probe(x[:60], shuffled[:60], (x[60:], shuffled[60:])) < 0.6
-
-
-@settings(max_examples=20, deadline=None)
 @given(seeds, st.floats(-3, 3), st.booleans())
 def test_align_undoes_rotation_reflection_scale_and_shift(seed, angle, mirrored):
     x, _ = clouds(seed)
@@ -239,21 +208,11 @@ def test_a_seed_decides_the_embedding(method):
     assert (first == again).all()
 
 
-def test_an_array_under_two_names_is_embedded_once(monkeypatch):
-    calls = []
-    monkeypatch.setattr(
-        embeddings, "embed", lambda x, method, seed: calls.append(seed) or x[:, :2].astype(float)
-    )
-    x, _ = clouds(dimensions=4)
-    other, _ = clouds(seed=1, dimensions=4)
-    found = embed_all({"a": x, "b": other, "c": x}, "pca", 5)
-    assert calls == [5, 5]
-    assert list(found) == ["a", "b", "c"] and found["a"] is found["c"]
-    assert found["a"] == pytest.approx(x[:, :2])
-
-
 def test_unknown_method_and_bad_activations():
     with pytest.raises(ValueError, match="choose one of tsne, umap, pca"):
         embed(np.eye(4), "t-sne")
     with pytest.raises(ValueError, match="NaN"):
         embed(np.full((4, 4), np.nan))
+    for method in ("tsne", "umap", "pca"):
+        with pytest.raises(ValueError, match="all rows of activations are equal"):
+            embed(np.full((40, 5), 0.3), method)

@@ -5,9 +5,10 @@ import pytest
 
 from helpers import layers, report
 from helpers.data import ImageSet
-from helpers.metrics import correlation, sparsity
+from helpers.metrics import intervals, sparsity
+from helpers.metrics.intervals import Drop, Estimate, RSquared
 from helpers.models import Card
-from helpers.studies.liu_2020 import claims, controls, difficulty, tables
+from helpers.studies.liu_2020 import claims, controls, correlations, difficulty, tables
 
 
 def image_set(per_category=4):
@@ -58,7 +59,7 @@ def test_a_summary_says_what_the_parts_say(table):
     shares = {"made": np.array([0.1, 0.4, 0.8, 0.5])}
     found = controls.summary(table, shares).loc[("made", "no ReLU", 0)]
     rows = table.query("condition == 'no ReLU'")
-    assert found["tau"] == correlation.depth_trend(tables.matrix(rows), repeats=2)[0]
+    assert found["tau"] == intervals.depth_trend(tables.matrix(rows))
     deepest = rows.query("layer == 'c2'")["value"]
     assert found["r"] == pytest.approx(np.corrcoef(deepest, shares["made"])[0, 1])
     assert found["dead"] == rows.drop_duplicates("layer")["dead"].sum() / 15
@@ -70,11 +71,11 @@ def test_checks_of_difficulty(model):
     seen = {"made": layers.category_responses(model, images, ["c?"], "c2", halves, progress=False)}
     psi = tables.psi(seen["made"]).query("measure == 'psi'")
     share, control = np.array([0.2, 0.9, 0.5, 0.4]), np.array([1.0, 3.0, 2.0, 5.0])
-    fixed = difficulty.given(psi, {"made": share}, {"x": {"made": control}})
+    fixed = difficulty.partial_correlations(psi, {"made": share}, {"x": {"made": control}})
     last = tables.matrix(psi)[:, 2]
     found = fixed.query("layer == 'c2'").set_index("check")["r"]
     assert found["plain"] == pytest.approx(np.corrcoef(last, share)[0, 1])
-    assert found["x"] == pytest.approx(correlation.partial(last, share, control))
+    assert found["x"] == pytest.approx(intervals.partial_correlation(last, share, control))
 
     correct = {"made": np.random.default_rng(0).uniform(size=16) < 0.5}
     crossed = difficulty.across_halves(seen, correct, halves).query("layer == 'c2'")
@@ -89,7 +90,23 @@ def test_checks_of_difficulty(model):
     assert stable.index.tolist() == ["c0", "c1", "c2"] and stable.between(-1, 1).all()
 
 
-def correlations(values, null=0.2, width=0.1):
+def test_layers_are_correlated_one_by_one():
+    share = np.array([0.1, 0.5, 0.9, 0.4])
+    rows = [
+        ("n", layer, depth, v) for depth, layer in enumerate("xy") for v in share * (1 - 2 * depth)
+    ]
+    table = pd.DataFrame(rows, columns=["network", "layer", "depth", "value"])
+    found = correlations.with_accuracy(table, {"n": share})
+    assert found["layer"].tolist() == ["x", "y"]
+    np.testing.assert_allclose(found["r"], [1, -1])
+    swapped = table.assign(category=list("badc") * 2)
+    with pytest.raises(ValueError, match="not sorted"):
+        correlations.with_accuracy(swapped, {"n": share})
+    with pytest.raises(ValueError, match="one length"):
+        correlations.with_accuracy(table, {"n": share[:3]})
+
+
+def made_up(values, null=0.2, width=0.1):
     r = np.array(values)
     return pd.DataFrame({"r": r, "low": r - width, "high": r + width, "null": null})
 
@@ -101,28 +118,30 @@ def verdicts_of(found):
 def test_every_claim_is_judged_on_every_network():
     twins = pd.MultiIndex.from_product([["n"], ["intact", "weights permuted", "no ReLU"], [0]])
     summary = pd.DataFrame({"tau": [0.4, 0.0, 0.0], "r": [0.4, 0.0, 0.0]}, twins)
-    found = claims.about_depth("n", (0.4, 0.3, 0.5, 0.0), [(1, 0)], list("abcd"))
-    found |= claims.about_accuracy("n", correlations([0.1]), (1, 0.5, 1), (0.5, 0.4), np.ones(4))
+    found = claims.about_depth("n", Estimate(0.4, 0.3, 0.5), [Drop(1, 0)], list("abcd"))
+    strong = Estimate(1, 0.5, 1)
+    r2 = RSquared(0.5, 0.4)
+    found |= claims.about_accuracy("n", made_up([0.1]), strong, r2, np.ones(4))
     found |= claims.about_twins("n", summary, null=0.2)
     assert list(found) == [(claim, "n") for claim in report.claims("04")["id"]]
 
 
 def test_claims_about_depth():
-    rising = claims.about_depth("n", (0.4, 0.3, 0.5, 0.0), [(1, 0)], list("abcd"))
+    rising = claims.about_depth("n", Estimate(0.4, 0.3, 0.5), [Drop(1, 0)], list("abcd"))
     assert verdicts_of(rising) == [True, True]
-    falling = claims.about_depth("n", (-0.4, -0.5, 0.1, 0.0), [(3, 0)], list("abcd"))
+    falling = claims.about_depth("n", Estimate(-0.4, -0.5, 0.1), [Drop(3, 0)], list("abcd"))
     assert verdicts_of(falling) == [False, False]
 
 
 def test_claims_about_accuracy_are_open_at_the_ceiling():
     share = np.array([0.2, 0.5, 1.0, 0.9])
-    strong = correlations([0.0, 0.1, 0.4, 0.7])
-    found = claims.about_accuracy("n", strong, (1, 0.5, 1), (0.5, 0.45), share)
+    strong = made_up([0.0, 0.1, 0.4, 0.7])
+    found = claims.about_accuracy("n", strong, Estimate(1, 0.5, 1), RSquared(0.5, 0.45), share)
     assert verdicts_of(found) == [True] * 4
-    none = correlations([0.0, 0.1, 0.0, 0.05])
-    found = claims.about_accuracy("n", none, (0, -0.5, 1), (0.1, 0.0), share)
+    none = made_up([0.0, 0.1, 0.0, 0.05])
+    found = claims.about_accuracy("n", none, Estimate(0, -0.5, 1), RSquared(0.1, 0.0), share)
     assert verdicts_of(found) == [False] * 4
-    found = claims.about_accuracy("n", none, (0, -0.5, 1), (0.1, 0.0), np.ones(4))
+    found = claims.about_accuracy("n", none, Estimate(0, -0.5, 1), RSquared(0.1, 0.0), np.ones(4))
     assert verdicts_of(found) == [None] * 4
     assert {why for _, _, why in found.values()} == {"100% of the categories are at 100 %"}
 

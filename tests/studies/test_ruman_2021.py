@@ -132,6 +132,49 @@ def test_embedding_the_training_images_takes_the_layers_asked_for(digits, pair, 
     assert set(table["measure"]) == set(claims.FIVE) and len(table) == 4 * 5
 
 
+def test_the_input_of_both_networks_is_treated_once():
+    keys = [("trained", "input"), ("trained", "layer1"), ("untrained", "input")]
+    calls = []
+    found = study.of_each(keys, lambda key: calls.append(key) or len(calls))
+    assert calls == keys[:2]
+    assert found == dict(zip(keys, (1, 2, 1), strict=True))
+
+
+def test_embeddings_are_found_again_by_everything_they_depend_on(tmp_path, monkeypatch):
+    x, calls = toy()[0], []
+
+    def count(x, method, seed, **settings):
+        calls.append((method, seed, settings))
+        return np.float32(x[:, :2])
+
+    monkeypatch.setattr("helpers.metrics.embeddings.embed", count)
+    first = study.embed(x, "tsne", 1, tmp_path)
+    assert (study.embed(x, "tsne", 1, tmp_path) == first).all() and len(calls) == 1
+    defaults = {"perplexity": 30, "metric": "euclidean", "n_jobs": 1}
+    assert calls == [("tsne", 1, defaults)]
+    study.embed(x, "tsne", 2, tmp_path)
+    study.embed(x, "tsne", 1, tmp_path, perplexity=5)
+    study.embed(2 * x, "tsne", 1, tmp_path)
+    study.embed(x, "pca", 1, tmp_path)
+    assert calls[1:] == [
+        ("tsne", 2, defaults),
+        ("tsne", 1, defaults | {"perplexity": 5}),
+        ("tsne", 1, defaults),
+        ("pca", 1, {}),
+    ]
+    study.embed(x, "tsne", 1)
+    assert len(calls) == 6 and len(list(tmp_path.iterdir())) == 5
+
+
+def test_layers_are_embedded_alike_and_aligned_with_the_first():
+    x = toy()[0]
+    turned = {("trained", "input"): x, ("trained", "layer1"): x[:, ::-1] * 3}
+    points = study.embed_all(turned, "pca", 5)
+    assert list(points) == list(turned)
+    one, other = points.values()
+    assert other == pytest.approx(one, abs=1e-4)
+
+
 def made_up(slopes, seeds=3, method="tsne", dataset="mnist"):
     """A table in which d_s changes with depth by slopes[condition], a little more every seed."""
     rows = [

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from helpers.metrics.intervals import Drop, Estimate, RSquared
+
 R2_PUBLISHED, R2_TOLERANCE = 0.52, 0.1
 
 # (claim of data/claims.csv, network) -> (ours, holds) or (ours, None, why), for `report.judge`.
@@ -14,18 +16,19 @@ Found = dict[tuple[str, str], tuple]
 
 
 def about_depth(
-    network: str, trend: Sequence[float], dips: Sequence[tuple[int, int]], layers: Sequence[str]
+    network: str, trend: Estimate, drops: Sequence[Drop], layers: Sequence[str]
 ) -> Found:
     """Judge that sparseness rises with depth, after an early dip.
 
     Args:
         network: its title.
-        trend: from `correlation.depth_trend`.
-        dips: from `correlation.dips`.
+        trend: `intervals.depth_trend` with its interval.
+        drops: from `intervals.median_drops`.
         layers: the layers' names in depth order.
     """
-    tau, low, high = trend[:3]
-    early = [f"{layers[k]} below {layers[i]}" for k, i in dips if k < len(layers) / 2]
+    tau, low, high = trend
+    half = [drop for drop in drops if drop.layer < len(layers) / 2]
+    early = [f"{layers[drop.layer]} below {layers[drop.earlier]}" for drop in half]
     return {
         ("rises", network): (f"tau {tau:.3f} ({low:.3f} … {high:.3f})", low > 0),
         ("dip", network): (", ".join(early[:2]) or "none", bool(early)),
@@ -35,8 +38,8 @@ def about_depth(
 def about_accuracy(
     network: str,
     r: pd.DataFrame,
-    climb: Sequence[float],
-    r2: Sequence[float],
+    trend: Estimate,
+    r2: RSquared,
     share: np.ndarray,
 ) -> Found:
     """Judge that sparse categories are recognised better, and more so with depth.
@@ -45,9 +48,9 @@ def about_accuracy(
 
     Args:
         network: its title.
-        r: rows of `correlation.with_accuracy` of this network's hidden layers, in depth order.
-        climb: from `correlation.rise`.
-        r2: from `correlation.explained`.
+        r: rows of `correlations.with_accuracy` of this network's hidden layers, in depth order.
+        trend: `intervals.correlation_trend` with its interval.
+        r2: from `intervals.r_squared`.
         share: (categories,) accuracy.
     """
     end, deep = r.iloc[-1], r.iloc[len(r) // 2 :]
@@ -55,10 +58,13 @@ def about_accuracy(
     judged = {
         "better": (f"r {end.r:.2f} ({end.low:.2f} … {end.high:.2f})", end.low > 0),
         "from-middle": (f"{above} of {len(deep)} layers", above > len(deep) / 2),
-        "deeper-more": (f"tau {climb[0]:.2f} ({climb[1]:.2f} … {climb[2]:.2f})", climb[1] > 0),
+        "deeper-more": (
+            f"tau {trend.value:.2f} ({trend.low:.2f} … {trend.high:.2f})",
+            trend.low > 0,
+        ),
         "half": (
-            f"R² {r2[0]:.2f}, cross-validated {r2[1]:.2f}",
-            abs(r2[0] - R2_PUBLISHED) <= R2_TOLERANCE,
+            f"R² {r2.in_sample:.2f}, cross-validated {r2.cross_validated:.2f}",
+            abs(r2.in_sample - R2_PUBLISHED) <= R2_TOLERANCE,
         ),
     }
     at_ceiling = float(np.mean(share == 1))

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from helpers import layers
 from helpers.data import ImageSet
-from helpers.metrics import correlation
+from helpers.metrics import intervals
 from helpers.models import twins
 from helpers.studies.liu_2020 import tables
 
@@ -26,8 +26,8 @@ def psi_of_twins(
 ) -> pd.DataFrame:
     """Return the PSI of a network beside that of its twins on the same images.
 
-    Conditions: intact; weights permuted and biases permuted, once a seed; no ReLU.
-    Every twin is built, run once, and let go before the next.
+    Conditions: intact; weights permuted and biases permuted, once per seed; no ReLU.
+    Every twin is built, run once, and freed before the next.
 
     Args:
         model: a functional or sequential model with a `card`.
@@ -73,8 +73,8 @@ def summary(table: pd.DataFrame, shares: Mapping[str, ArrayLike]) -> pd.DataFram
         units = rows.drop_duplicates("layer")[["dead", "units"]].sum()
         return pd.Series(
             {
-                "tau": correlation.depth_trend(tables.matrix(rows), repeats=2)[0],
-                "r": correlation.correlation(deepest["value"], accuracy, repeats=2)["r"],
+                "tau": intervals.depth_trend(tables.matrix(rows)),
+                "r": intervals.correlation(deepest["value"], accuracy),
                 "dead": units["dead"] / units["units"],
             }
         )

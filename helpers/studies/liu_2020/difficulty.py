@@ -1,4 +1,4 @@
-"""Is it accuracy that sparseness goes with, or how difficult a category's images are?"""
+"""Whether sparseness goes with accuracy, or with how difficult a category's images are."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from helpers.data import ImageSet
 from helpers.layers import Responses
-from helpers.metrics import accuracy, correlation
-from helpers.studies.liu_2020 import tables
+from helpers.metrics import accuracy, intervals
+from helpers.studies.liu_2020 import correlations, tables
 
 KEYS = ["network", "layer", "depth"]
 
@@ -42,27 +42,27 @@ def variance_within(vectors: ArrayLike, labels: ArrayLike) -> NDArray[np.float64
     )
 
 
-def given(
+def partial_correlations(
     table: pd.DataFrame,
     shares: Mapping[str, ArrayLike],
-    held_fixed: Mapping[str, Mapping[str, ArrayLike]],
+    controls: Mapping[str, Mapping[str, ArrayLike]],
 ) -> pd.DataFrame:
-    """Correlate PSI with accuracy, plainly and with another property of the categories held fixed.
+    """Correlate PSI with accuracy, plainly and controlling for another property of the categories.
 
     Args:
         table: rows of `tables.psi` of one measure.
         shares: network -> (categories,) accuracy.
-        held_fixed: what the check is called -> network -> (categories,) the property.
+        controls: name of the check -> network -> (categories,) the property held constant.
 
     Returns:
-        Columns network, layer, depth, check ("plain" or a name of held_fixed), r.
+        Columns network, layer, depth, check ("plain" or a name of controls), r.
     """
     rows = []
     for key, group in table.groupby(KEYS, sort=False):
         x, y = group["value"].to_numpy(), shares[key[0]]
-        rows.append((*key, "plain", correlation.correlation(x, y, repeats=2)["r"]))
-        for check, control in held_fixed.items():
-            rows.append((*key, check, correlation.partial(x, y, control[key[0]])))
+        rows.append((*key, "plain", intervals.correlation(x, y)))
+        for check, control in controls.items():
+            rows.append((*key, check, intervals.partial_correlation(x, y, control[key[0]])))
     return pd.DataFrame(rows, columns=[*KEYS, "check", "r"])
 
 
@@ -89,7 +89,7 @@ def across_halves(
             for scored, chosen in halves.items():
                 share = accuracy.by_category(correct[name], responses.labels, chosen)
                 check = "same half" if half == scored else "other images"
-                parts.append(correlation.with_accuracy(psi, {name: share}).assign(check=check))
+                parts.append(correlations.with_accuracy(psi, {name: share}).assign(check=check))
     table = pd.concat(parts)
     return table.groupby([*KEYS, "check"], sort=False, as_index=False)["r"].mean()
 

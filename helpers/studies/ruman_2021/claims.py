@@ -87,7 +87,7 @@ def trends(table: pd.DataFrame) -> pd.DataFrame:
 def unanimous(values: Iterable[float], sign: int = 1) -> bool | None:
     """Return whether all values have the sign: True, False if all have the other one, else None.
 
-    NaN is left out; without any value the answer is None.
+    NaN values are ignored; without any other value the answer is None.
     """
     values = np.asarray(list(values), float) * sign
     values = values[~np.isnan(values)]

@@ -1,20 +1,23 @@
-"""The layers of one MLP, trained and untrained: what Ruman 2021 compares, and how we judge it."""
+"""The layers of one MLP, trained and untrained, and the measures that Ruman 2021 compares."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 import numpy as np
 import pandas as pd
 from sklearn.metrics import silhouette_score
+from tqdm.auto import tqdm
 
-from helpers import models, project
+from helpers import data, models, project
 from helpers.data import LabelledImages
 from helpers.layers import activations
-from helpers.metrics import embeddings
+from helpers.metrics import accuracy, embeddings
 from helpers.models import training
 
 HIDDEN = (512, 256, 128)
@@ -27,7 +30,9 @@ CACHE = project.ROOT / "data" / "downloads" / "embeddings"
 PASS = {"batch_size": 1000, "progress": False}
 COLUMNS = ["dataset", "seed", "method", "condition", "layer", "depth", "measure", "value"]
 
-Representations = dict[tuple[str, str], np.ndarray]
+Key = tuple[str, str]  # condition, layer
+Representations = dict[Key, np.ndarray]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,23 +85,95 @@ def train_pair(arrays: LabelledImages, seed: int = 0, cache: Path | str | None =
     return Pair(arrays, untrained, trained, curve.assign(dataset=arrays.name, seed=seed))
 
 
+def of_each(representations: Iterable[Key], function: Callable[[Key], T]) -> dict[Key, T]:
+    """Return (condition, layer) -> the function's result.
+
+    The input is the same before and after training: the function is called for it once.
+    """
+    found: dict[Key, T] = {}
+    for condition, layer in representations:
+        same = (CONDITIONS[0], layer)
+        shared = layer == "input" and same in found
+        found[condition, layer] = found[same] if shared else function((condition, layer))
+    return found
+
+
+def embed(
+    x: np.ndarray,
+    method: str,
+    seed: int = 42,
+    cache: Path | str | None = None,
+    **settings: object,
+) -> np.ndarray:
+    """Return `embeddings.embed`, kept on disk.
+
+    Args:
+        x: see `embeddings.embed`.
+        method: see `embeddings.embed`.
+        seed: see `embeddings.embed`.
+        cache: folder that keeps embeddings under the digest of x, the method, its version,
+            seed and settings; None for none.
+        settings: numbers and text, see `embeddings.embed`.
+    """
+    if cache is None:
+        return embeddings.embed(x, method, seed, **settings)
+    package, settings = embeddings.PACKAGES[method], embeddings.DEFAULTS[method] | settings
+    key = {"kind": method, "x": data.digest(x), "version": version(package), "seed": seed}
+
+    def run() -> dict[str, np.ndarray]:
+        return {"points": embeddings.embed(x, method, seed, **settings)}
+
+    return data.cached(cache, key | settings, run)["points"]
+
+
+def embed_all(
+    representations: Representations,
+    method: str,
+    seed: int = 42,
+    cache: Path | str | None = None,
+    **settings: object,
+) -> Representations:
+    """Embed several layers of the same images and align them all with the first.
+
+    Args:
+        representations: (condition, layer) → (n, units).
+        method: see `embed`.
+        seed: of every embedding.
+        cache: see `embed`.
+        settings: see `embed`.
+
+    Returns:
+        (condition, layer) → (n, 2) positions, in the same order.
+    """
+    reference = None
+
+    def run(key: Key) -> np.ndarray:
+        nonlocal reference
+        points = embed(representations[key], method, seed, cache, **settings)
+        reference = points if reference is None else reference
+        return embeddings.align(points, reference)
+
+    shown = tqdm(representations, desc=method, disable=None, leave=False)
+    return of_each(shown, run)
+
+
 def tabulate(
-    panels: Mapping[tuple[str, str], np.ndarray], measure: Callable[..., Mapping[str, float]]
+    representations: Iterable[Key], measure: Callable[[Key], Mapping[str, float]]
 ) -> pd.DataFrame:
-    """Apply measures to every layer; an array under two names is measured once.
+    """Apply measures to every layer.
+
+    Args:
+        representations: (condition, layer) of each.
+        measure: (condition, layer) -> name -> value.
 
     Returns:
         Columns condition, layer, depth, measure, value.
     """
-    found: dict[int, Mapping[str, float]] = {}
-    rows = []
-    for (condition, layer), x in panels.items():
-        if id(x) not in found:
-            found[id(x)] = measure(x)
-        rows += [
-            (condition, layer, LAYERS.index(layer), name, value)
-            for name, value in found[id(x)].items()
-        ]
+    rows = [
+        (condition, layer, LAYERS.index(layer), name, value)
+        for (condition, layer), found in of_each(representations, measure).items()
+        for name, value in found.items()
+    ]
     return pd.DataFrame(rows, columns=["condition", "layer", "depth", "measure", "value"])
 
 
@@ -111,7 +188,7 @@ def embed_training_images(
 
     Args:
         arrays: the data set.
-        method: as in `embeddings.embed`.
+        method: see `embed`.
         layers: which of LAYERS.
         n: only the first n images; default: all.
         cache: folder that keeps weights and embeddings.
@@ -122,21 +199,23 @@ def embed_training_images(
     """
     pair = train_pair(arrays, 0, cache)
     x = pixels(arrays.x_train[:n])
-    points: Representations = {}
-    for condition, model in zip(CONDITIONS, (pair.trained, pair.untrained), strict=True):
-        for layer in layers:
-            if layer != "input":
-                # One layer at a time: all of them together would take half a gigabyte.
-                raw = activations(model, x, layer, **PASS)[layer]
-            elif points:
-                points[condition, layer] = points[CONDITIONS[0], layer]
-                continue
-            else:
-                raw = x
-            found = embeddings.embed(raw, method, seed=42, cache=cache)
-            reference = next(iter(points.values()), found)
-            points[condition, layer] = embeddings.align(found, reference)
-    table = tabulate(points, lambda x: embeddings.structure(x, arrays.y_train[:n]))
+    models_of = dict(zip(CONDITIONS, (pair.trained, pair.untrained), strict=True))
+    reference = None
+
+    def run(key: Key) -> np.ndarray:
+        nonlocal reference
+        condition, layer = key
+        raw = x
+        if layer != "input":
+            # One layer at a time: all of them together would take half a gigabyte.
+            raw = activations(models_of[condition], x, layer, **PASS)[layer]
+        found = embed(raw, method, cache=cache)
+        aligned = embeddings.align(found, found if reference is None else reference)
+        reference = aligned if reference is None else reference
+        return aligned
+
+    points = of_each([(c, layer) for c in CONDITIONS for layer in layers], run)
+    table = tabulate(points, lambda key: embeddings.structure(points[key], arrays.y_train[:n]))
     return points, table.assign(dataset=arrays.name, method=method, seed=0)[COLUMNS]
 
 
@@ -181,30 +260,29 @@ def replicate(
     images, labels = arrays.x_train[chosen], arrays.y_train[chosen]
     raw = pair.activations(images)
     test = pair.activations(arrays.x_test[asked])
-    tests = {id(raw[key]): (test[key], arrays.y_test[asked]) for key in raw}
 
-    def of_raw(x: np.ndarray) -> dict[str, float]:
+    def of_raw(key: Key) -> dict[str, float]:
+        x, held_out = raw[key], (test[key], arrays.y_test[asked])
         return embeddings.structure(x, labels) | {
-            "held-out kNN": embeddings.knn_accuracy(x, labels, test=tests[id(x)]),
-            "linear probe": embeddings.linear_probe(x, labels, tests[id(x)]),
+            "held-out kNN": accuracy.knn_accuracy(x, labels, test=held_out),
+            "linear probe": accuracy.linear_probe(x, labels, held_out),
             "silhouette": float(silhouette_score(x, labels)),
         }
 
     tables = [tabulate(raw, of_raw).assign(method="raw")]
     points = {}
     for method in methods:
-        points[method] = embeddings.embed_all(raw, method, seed=42 + seed, cache=cache)
-        sources = {id(points[method][key]): raw[key] for key in raw}
+        embedded = points[method] = embed_all(raw, method, 42 + seed, cache)
 
-        def of_points(p: np.ndarray, sources: dict = sources) -> dict[str, float]:
-            x = sources[id(p)]
+        def of_points(key: Key, embedded: Representations = embedded) -> dict[str, float]:
+            x, p = raw[key], embedded[key]
             return embeddings.structure(p, labels) | {
-                "held-out kNN": embeddings.knn_accuracy(p, labels, leave_one_out=True),
+                "held-out kNN": accuracy.knn_accuracy(p, labels, leave_one_out=True),
                 "silhouette": float(silhouette_score(p, labels)),
                 "trustworthiness": embeddings.trustworthiness(x, p),
                 "continuity": embeddings.trustworthiness(p, x),
             }
 
-        tables.append(tabulate(points[method], of_points).assign(method=method))
+        tables.append(tabulate(embedded, of_points).assign(method=method))
     table = pd.concat(tables, ignore_index=True).assign(dataset=arrays.name, seed=seed)
     return Replication(table[COLUMNS], images, labels, points)
