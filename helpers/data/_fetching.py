@@ -1,8 +1,9 @@
 """Fetch a data set's files from their public home: whole and verified, or not at all.
 
 `requests` downloads, and urllib3's `Retry` tries again after an error of the server. The
-library made for this, pooch, would replace 19 of 69 lines: it stops neither a download nor
-an archive's member at the registered size, and does not open a tar within a zip.
+library made for this, pooch, would take over `_session`, `_download` and the checksum, about
+20 of this module's 228 lines, but it stops neither a download nor an archive's member at the
+registered size, and does not open a tar within a zip.
 """
 
 from __future__ import annotations

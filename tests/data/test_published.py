@@ -63,7 +63,6 @@ def test_published_similarities_are_correlations_of_all_pairs():
 
 def test_published_similarities_come_in_the_order_of_the_photos():
     r = data.published_similarities()
-    # In pool_3 the photos of one category are alike; three pairs as the heat map has them.
     names = [file.path for file in _registry.find("guest-love-2017").files]
     category = np.array([name.split("/")[0] for name in names])
     same = category[:, None] == category
