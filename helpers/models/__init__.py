@@ -18,9 +18,9 @@ from helpers.models._inception import (
     input_stage,
 )
 from helpers.models._mini_inception import mini_inception
-from helpers.models._mlp import mlp
+from helpers.models._mlp import mlp, train
 from helpers.models._squeezenet import SQUEEZENET_LAYERS, squeezenet
-from helpers.models.twins import permute_biases, permute_weights, without_nonlinearity
+from helpers.models._twins import permute_biases, permute_weights, without_nonlinearity
 
 __all__ = [
     "Card",
@@ -40,5 +40,6 @@ __all__ = [
     "permute_weights",
     "squeezenet",
     "top",
+    "train",
     "without_nonlinearity",
 ]

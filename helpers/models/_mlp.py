@@ -1,12 +1,19 @@
-"""A multi-layer perceptron."""
+"""A multi-layer perceptron, and its training: the same to the last bit whenever it is repeated."""
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
+from helpers.data import cached, digest, prefetched
 from helpers.models._card import Card
+
+HISTORY = ["epoch", "set", "loss", "accuracy"]
 
 
 def mlp(widths: tuple[int, ...] = (784, 512, 256, 128, 10), seed: int = 0) -> keras.Model:
@@ -35,6 +42,113 @@ def mlp(widths: tuple[int, ...] = (784, 512, 256, 128, 10), seed: int = 0) -> ke
     model = keras.Model(inputs, x, name="mlp")
     model.card = Card(f"MLP {'-'.join(map(str, widths))}", f"random, seed {seed}", _flatten)
     return model
+
+
+def train(
+    model: keras.Model,
+    x: np.ndarray,
+    y: np.ndarray,
+    test: tuple[np.ndarray, np.ndarray],
+    *,
+    learning_rate: float,
+    epochs: int = 5,
+    batch_size: int = 64,
+    momentum: float = 0.9,
+    seed: int = 0,
+    cache: Path | str | None = None,
+) -> tuple[keras.Model, pd.DataFrame]:
+    """Train a copy of a model by SGD with momentum on cross-entropy; the model is left as it is.
+
+    Args:
+        model: an untrained model whose output are logits (n, classes).
+        x: (n, *input shape) float32 inputs.
+        y: (n,) integer classes.
+        test: inputs and classes that only the learning curve sees.
+        learning_rate: step size of SGD.
+        epochs: passes over x.
+        batch_size: images a step.
+        momentum: of SGD.
+        seed: of the order of the images, which is drawn anew for every epoch.
+        cache: folder that keeps the trained weights, so that they are trained once.
+
+    Returns:
+        The trained copy, and its learning curve: a row for each epoch and set
+        ("train": mean over the epoch's steps; "test": after the epoch) with
+        loss in nats and accuracy.
+
+    Raises:
+        FloatingPointError: the loss became NaN or infinite.
+    """
+    settings = {
+        "learning_rate": learning_rate,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "momentum": momentum,
+        "seed": seed,
+    }
+
+    def fit() -> dict[str, np.ndarray]:
+        history = _fit(trained, x, y, test, **settings)
+        weights = {f"w{i:03}": w for i, w in enumerate(trained.get_weights())}
+        return weights | {"history": history}
+
+    trained = keras.models.clone_model(model)
+    trained.set_weights(model.get_weights())
+    if hasattr(model, "card"):
+        trained.card = model.card
+    if cache is None:
+        found = fit()
+    else:
+        data = digest(x, y, *test, *model.get_weights())
+        key = {"kind": "weights", "data": data, "keras": keras.__version__, **settings}
+        found = cached(cache, key, fit)
+    trained.set_weights([found[name] for name in sorted(found) if name != "history"])
+    curve = pd.DataFrame(found["history"], columns=["epoch", "loss", "accuracy"])
+    curve.insert(1, "set", ["train", "test"] * epochs)
+    return trained, curve.astype({"epoch": int})[HISTORY]
+
+
+def _fit(
+    model: keras.Model,
+    x: np.ndarray,
+    y: np.ndarray,
+    test: tuple[np.ndarray, np.ndarray],
+    learning_rate: float,
+    epochs: int,
+    batch_size: int,
+    momentum: float,
+    seed: int,
+) -> np.ndarray:
+    """Train in place; returns (2 * epochs, 3): epoch, loss and accuracy on train and test."""
+    model.compile(
+        keras.optimizers.SGD(learning_rate, momentum),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        steps_per_execution=32,
+    )
+    rng = np.random.default_rng(seed)
+    in_order = partial(_batches, tf.constant(x), tf.constant(y), batch_size=batch_size)
+    held_out = _batches(*map(tf.constant, test), np.arange(len(test[0])), batch_size=1000)
+    rows = []
+    for epoch in range(1, epochs + 1):
+        # Shuffled here, not by Keras, whose order depends on the state of the whole process.
+        seen = model.fit(in_order(rng.permutation(len(x))), shuffle=False, verbose=0)
+        loss, accuracy = model.evaluate(held_out, verbose=0)
+        rows += [
+            (epoch, seen.history["loss"][0], seen.history["accuracy"][0]),
+            (epoch, loss, accuracy),
+        ]
+        if not np.isfinite(seen.history["loss"][0]):
+            raise FloatingPointError(
+                f"the loss is {seen.history['loss'][0]} in epoch {epoch}:"
+                " lower learning_rate or use another seed"
+            )
+    return np.array(rows, float)
+
+
+def _batches(x: tf.Tensor, y: tf.Tensor, order: np.ndarray, batch_size: int) -> tf.data.Dataset:
+    rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    return prefetched(rows.map(lambda part: (tf.gather(x, part), tf.gather(y, part))))
 
 
 def _flatten(image: tf.Tensor) -> tf.Tensor:

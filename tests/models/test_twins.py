@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from helpers.models import Card, twins
+from helpers import models
 
-MAKERS = [twins.permute_weights, twins.permute_biases, twins.without_nonlinearity]
+MAKERS = [models.permute_weights, models.permute_biases, models.without_nonlinearity]
 
 
 def everything():
@@ -21,7 +21,7 @@ def everything():
     x = layers.Dense(6, activation=layers.ReLU(max_value=9.0), name="as_layer")(x)
     x = keras.ops.relu6(keras.ops.relu(keras.activations.relu(x)))
     model = keras.Model(inputs, x)
-    model.card = Card("network", "random", lambda x: x)
+    model.card = models.Card("network", "random", lambda x: x)
     return _scrambled(model)
 
 
@@ -66,7 +66,7 @@ def test_the_original_stays_as_it_is(make, build):
 @pytest.mark.parametrize("build", [everything, convolutional])
 def test_permuting_weights_changes_the_kernels_and_nothing_else(build):
     model = build()
-    twin = twins.permute_weights(model, seed=3)
+    twin = models.permute_weights(model, seed=3)
     assert changed(model, twin) == {v.path for v in model.weights if v.name == "kernel"}
     for ours, theirs in zip(model.weights, twin.weights, strict=True):
         np.testing.assert_array_equal(np.sort(np.ravel(ours)), np.sort(np.ravel(theirs)))
@@ -75,7 +75,7 @@ def test_permuting_weights_changes_the_kernels_and_nothing_else(build):
 @pytest.mark.parametrize("build", [everything, convolutional])
 def test_permuting_biases_changes_offsets_and_nothing_else(build):
     model = build()
-    twin = twins.permute_biases(model, seed=3)
+    twin = models.permute_biases(model, seed=3)
     assert changed(model, twin) == {v.path for v in model.weights if v.name in ("bias", "beta")}
     for ours, theirs in zip(model.weights, twin.weights, strict=True):
         np.testing.assert_array_equal(np.sort(np.ravel(ours)), np.sort(np.ravel(theirs)))
@@ -84,19 +84,19 @@ def test_permuting_biases_changes_offsets_and_nothing_else(build):
 def test_a_permuted_twin_has_the_weights_in_its_output():
     model = everything()
     x = numbers(model)
-    assert not np.allclose(model(x), twins.permute_weights(model)(x))
+    assert not np.allclose(model(x), models.permute_weights(model)(x))
 
 
 def test_one_seed_gives_one_twin():
     model = convolutional()
-    first, again, other = (twins.permute_weights(model, seed) for seed in (4, 4, 5))
+    first, again, other = (models.permute_weights(model, seed) for seed in (4, 4, 5))
     assert not changed(first, again)
     assert changed(first, other)
 
 
 def test_without_rectifiers_a_network_is_affine():
     model = everything()
-    twin = twins.without_nonlinearity(model)
+    twin = models.without_nonlinearity(model)
     x, y = numbers(model, 1), numbers(model, 2)
     assert not np.allclose(model((x + y) / 2), (model(x) + model(y)) / 2, rtol=1e-3)
     np.testing.assert_allclose(twin((x + y) / 2), (twin(x) + twin(y)) / 2, rtol=1e-3, atol=1e-4)
@@ -104,7 +104,7 @@ def test_without_rectifiers_a_network_is_affine():
 
 def test_without_rectifiers_everything_else_stays():
     model = convolutional()
-    twin = twins.without_nonlinearity(model)
+    twin = models.without_nonlinearity(model)
     assert not changed(model, twin)
     assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
     np.testing.assert_allclose(twin(numbers(model)).numpy().sum(axis=1), 1, rtol=1e-6)
@@ -116,7 +116,7 @@ def test_without_rectifiers_everything_else_stays():
 
 
 def test_shared_layers_stay_shared():
-    twin = twins.without_nonlinearity(everything())
+    twin = models.without_nonlinearity(everything())
     assert len(twin.get_layer("shared")._inbound_nodes) == 2
     assert len(twin.weights) == len(everything().weights)
 
@@ -124,13 +124,13 @@ def test_shared_layers_stay_shared():
 def test_a_network_without_rectifiers_gives_a_copy_and_a_warning():
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="linear")])
     with pytest.warns(UserWarning, match="no ReLU"):
-        twin = twins.without_nonlinearity(model)
+        twin = models.without_nonlinearity(model)
     np.testing.assert_array_equal(model(numbers(model)), twin(numbers(model)))
 
 
 def test_nothing_to_permute_is_an_error():
     model = keras.Sequential([keras.Input((4,)), layers.ReLU()])
-    for make in (twins.permute_weights, twins.permute_biases):
+    for make in (models.permute_weights, models.permute_biases):
         with pytest.raises(ValueError, match="nothing to permute"):
             make(model)
 
@@ -150,4 +150,4 @@ def test_the_card_is_kept_with_another_title():
     titles = {make(model).card.title for make in MAKERS}
     assert len(titles) == 3 and all(title.startswith("network, ") for title in titles)
     assert model.card.title == "network"
-    assert twins.permute_weights(model).card.preprocess is model.card.preprocess
+    assert models.permute_weights(model).card.preprocess is model.card.preprocess

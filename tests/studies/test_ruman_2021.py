@@ -2,8 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import data, models, report
-from helpers.models import training
+from helpers import data, report
 from helpers.studies.ruman_2021 import claims, study
 from helpers.studies.ruman_2021.claims import (
     agreement,
@@ -13,8 +12,6 @@ from helpers.studies.ruman_2021.claims import (
     trends,
     unanimous,
 )
-
-WIDTHS = (6, 5, 4, 3)
 
 
 @pytest.fixture(scope="module")
@@ -35,72 +32,8 @@ def pair(digits, cache):
     return study.train_pair(digits, cache=cache)
 
 
-def toy(seed=0):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(200, 6)).astype(np.float32)
-    y = (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
-    return x, y
-
-
-def fit(**changes):
-    x, y = toy()
-    settings = {"learning_rate": 0.1, "epochs": 6, "batch_size": 8} | changes
-    return training.train(models.mlp(WIDTHS), x, y, toy(1), **settings)
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("weights")
-    return folder, *fit(cache=folder)
-
-
-def weights_equal(a, b):
-    return all((v == w).all() for v, w in zip(a.get_weights(), b.get_weights(), strict=True))
-
-
-def test_the_network_starts_as_the_source_does():
-    weights = models.mlp((784, 512, 10), seed=3).get_weights()
-    for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
-        bound = len(kernel) ** -0.5
-        for values in (kernel, bias):
-            assert 0.8 * bound < np.abs(values).max() <= bound * (1 + 1e-6)
-    assert not weights_equal(models.mlp(WIDTHS, 0), models.mlp(WIDTHS, 1))
-
-
-def test_training_learns(fitted):
-    _, _, curve = fitted
-    assert list(curve["epoch"]) == [e for e in range(1, 7) for _ in range(2)]
-    test = curve[curve["set"] == "test"]
-    assert test["accuracy"].iloc[-1] > max(0.7, test["accuracy"].iloc[0])
-    assert test["loss"].iloc[-1] < test["loss"].iloc[0]
-
-
-def test_training_is_the_same_to_the_last_bit_and_leaves_the_model_alone(fitted):
-    x, y = toy()
-    model = models.mlp(WIDTHS)
-    settings = {"learning_rate": 0.1, "epochs": 6, "batch_size": 8}
-    again, curve = training.train(model, x, y, toy(1), **settings)
-    assert weights_equal(again, fitted[1]) and curve.equals(fitted[2])
-    assert weights_equal(model, models.mlp(WIDTHS)) and not weights_equal(again, model)
-
-
-def test_trained_weights_are_kept_by_data_and_settings(fitted, monkeypatch):
-    folder, trained, curve = fitted
-    calls = []
-    monkeypatch.setattr(
-        training, "_fit", lambda *a, **settings: calls.append(settings) or np.zeros((12, 3))
-    )
-    found, same_curve = fit(cache=folder)
-    assert not calls and weights_equal(found, trained)
-    pd.testing.assert_frame_equal(same_curve, curve)
-    for changes in ({"seed": 1}, {"learning_rate": 0.2}, {"momentum": 0}):
-        fit(cache=folder, **changes)
-        assert changes.items() <= calls.pop().items()
-
-
-def test_a_diverging_loss_is_an_error():
-    with pytest.raises(FloatingPointError, match="lower learning_rate"):
-        fit(learning_rate=1e30, epochs=1)
+def vectors():
+    return np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
 
 
 def test_representations_of_a_pair(pair, digits):
@@ -141,7 +74,7 @@ def test_the_input_of_both_networks_is_treated_once():
 
 
 def test_embeddings_are_found_again_by_everything_they_depend_on(tmp_path, monkeypatch):
-    x, calls = toy()[0], []
+    x, calls = vectors(), []
 
     def count(x, method, seed, **settings):
         calls.append((method, seed, settings))
@@ -167,7 +100,7 @@ def test_embeddings_are_found_again_by_everything_they_depend_on(tmp_path, monke
 
 
 def test_layers_are_embedded_alike_and_aligned_with_the_first():
-    x = toy()[0]
+    x = vectors()
     turned = {("trained", "input"): x, ("trained", "layer1"): x[:, ::-1] * 3}
     points = study.embed_all(turned, "pca", 5)
     assert list(points) == list(turned)

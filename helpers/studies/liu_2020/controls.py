@@ -10,10 +10,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from helpers import layers
+from helpers import layers, models
 from helpers.data import ImageSet
 from helpers.metrics import intervals
-from helpers.models import twins
 from helpers.studies.liu_2020 import tables
 
 
@@ -91,7 +90,7 @@ def _conditions(seeds: Iterable[int], bias_seeds: Iterable[int]) -> Iterator[tup
 
 def _twin(model: keras.Model, condition: str, seed: int) -> keras.Model:
     if condition == "weights permuted":
-        return twins.permute_weights(model, seed)
+        return models.permute_weights(model, seed)
     if condition == "biases permuted":
-        return twins.permute_biases(model, seed)
-    return twins.without_nonlinearity(model)
+        return models.permute_biases(model, seed)
+    return models.without_nonlinearity(model)

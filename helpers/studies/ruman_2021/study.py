@@ -18,7 +18,6 @@ from helpers import data, models, project
 from helpers.data import LabelledImages
 from helpers.layers import activations
 from helpers.metrics import accuracy, embeddings
-from helpers.models import training
 
 HIDDEN = (512, 256, 128)
 LAYERS = ("input", *(f"layer{i + 1}" for i in range(len(HIDDEN))))
@@ -73,7 +72,7 @@ def train_pair(arrays: LabelledImages, seed: int = 0, cache: Path | str | None =
     x, test = pixels(arrays.x_train), (pixels(arrays.x_test), arrays.y_test)
     classes = len(arrays.class_names)
     untrained = models.mlp((x.shape[1], *HIDDEN, classes), seed)
-    trained, curve = training.train(
+    trained, curve = models.train(
         untrained,
         x,
         arrays.y_train,
