@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from helpers.data import _temporary, cached, digest
-from helpers.metrics.embeddings import embed
 
 KEY = {"kind": "square", "of": 3}
 
@@ -166,24 +165,3 @@ def test_digest_tells_content_dtype_and_shape_apart():
     assert digest(x, x) != digest(x)
     with pytest.raises(TypeError, match="plain arrays"):
         digest(np.ma.masked_less(x, 2))
-
-
-def test_embeddings_are_kept_by_activations_method_seed_and_settings(tmp_path):
-    x = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
-
-    def files(**changes):
-        embed(**({"x": x, "method": "pca", "seed": 1, "cache": tmp_path} | changes))
-        return len(list(tmp_path.iterdir()))
-
-    assert files() == 1
-    assert files() == 1
-    assert files(x=x + 1) == 2
-    assert files(seed=2) == 3
-    assert files(method="tsne", n_iter=20, perplexity=5) == 4
-    assert files(method="tsne", n_iter=20, perplexity=6) == 5
-
-
-def test_a_kept_embedding_is_the_computed_one(tmp_path):
-    x = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
-    first = embed(x, "pca", cache=tmp_path)
-    assert (embed(x, "pca", cache=tmp_path) == first).all() and (embed(x, "pca") == first).all()
