@@ -34,6 +34,7 @@ __all__ = [
     "correlation_trend",
     "depth_trend",
     "estimate",
+    "holm",
     "mean_trend",
     "median_drops",
     "partial_correlation",
@@ -487,6 +488,31 @@ def superiority(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
     n, m = x.shape[-1], y.shape[-1]
     ranks = stats.rankdata(np.concatenate([x, y], axis=-1), axis=-1)[..., :n].sum(axis=-1)
     return (ranks - n * (n + 1) / 2) / (n * m)
+
+
+def holm(p: ArrayLike) -> NDArray[np.float64]:
+    """Return p values corrected for their number by Holm's method (1979, Scand. J. Stat. 6:65).
+
+    The smallest is multiplied by the number of tests, the next by one less, and so on; a larger
+    p never gets a smaller correction. The chance of one false rejection or more stays below the
+    level, however the tests depend on each other.
+
+    Args:
+        p: p values of any shape, all tests of one family.
+
+    Returns:
+        Corrected p values of the same shape, at most 1.
+
+    Raises:
+        ValueError: a value outside 0 to 1, or NaN.
+    """
+    p = np.asarray(p, float)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError("p values lie between 0 and 1, and none may be NaN")
+    order = np.argsort(p, axis=None)
+    corrected = np.empty(p.size)
+    corrected[order] = np.maximum.accumulate(p.ravel()[order] * np.arange(p.size, 0, -1))
+    return np.minimum(corrected, 1).reshape(p.shape)
 
 
 def _resamples(units: int, repeats: int, seed: Seed) -> NDArray[np.int64]:

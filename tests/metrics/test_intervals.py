@@ -292,3 +292,19 @@ def test_correlations_at_any_scale(scale):
     x = np.random.default_rng(1).uniform(-1, 1, 30)
     expected = stats.pearsonr(x, Y).statistic
     assert intervals.correlation(scale * x, scale * (Y / 30)) == pytest.approx(expected)
+
+
+def test_holm_is_the_step_down_rule_of_its_author():
+    p = np.array([[0.01, 0.04], [0.03, 0.005]])
+    assert intervals.holm(p) == pytest.approx(np.array([[0.03, 0.06], [0.06, 0.02]]))
+    assert intervals.holm([0.6, 0.5, 0.01]) == pytest.approx([1, 1, 0.03])
+    assert intervals.holm([]).size == 0
+    for wrong in ([0.1, np.nan], [-0.1], [1.1]):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            intervals.holm(wrong)
+
+
+def test_holm_keeps_the_chance_of_a_false_rejection():
+    p = np.random.default_rng(0).uniform(size=(2000, 10))
+    rejected = [(intervals.holm(row) < 0.05).any() for row in p]
+    assert 0.03 < np.mean(rejected) < 0.06
