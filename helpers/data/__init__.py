@@ -5,7 +5,7 @@ fetched from its public home and verified; data/sets.csv and data/registry.csv l
 all sets and files.
 
 Image sets: guest_love_photos, imagenet_samples, caltech101, rupprecht_pictures, digits,
-and images_in for a folder of your own. Training and test images: mnist, fashion_mnist,
+image_set for any other of data/sets.csv, and images_in for a folder of your own. Training and test images: mnist, fashion_mnist,
 digits_split. ImageNet's classes: imagenet_classes, is_animal, superordinate. Published
 numbers: published, published_similarities. Files: fetch, verify, sha256. Results that
 take long: cached, digest.
@@ -22,6 +22,7 @@ from helpers.data._sets import (
     digits_split,
     fashion_mnist,
     guest_love_photos,
+    image_set,
     imagenet_samples,
     images_in,
     mnist,
@@ -41,6 +42,7 @@ __all__ = [
     "fashion_mnist",
     "fetch",
     "guest_love_photos",
+    "image_set",
     "imagenet_classes",
     "imagenet_samples",
     "images_in",

@@ -22,16 +22,28 @@ DIGITS = ("digits", "8 x 8 digits (Alpaydin & Kaynak 1998, from scikit-learn)", 
 CALTECH_IMAGES = 25  # per category, as many as the registry lists
 
 
+def image_set(name: str) -> ImageSet:
+    """Return the images of a set in data/sets.csv; the sub-folder is the category.
+
+    Args:
+        name: the set's name there.
+
+    Raises:
+        FetchError: an image is missing and could not be fetched.
+    """
+    known = _registry.find(name)
+    paths = [file.path for file in known.files]
+    names = [Path(path).stem for path in paths]
+    return _image_set(known, paths, names, [Path(path).parent.name for path in paths])
+
+
 def guest_love_photos() -> ImageSet:
     """Return the 40 photos of Guest & Love (2017), 5 in each of 8 categories.
 
     Raises:
         FetchError: a photo is missing and could not be fetched.
     """
-    known = _registry.find("guest-love-2017")
-    paths = [file.path for file in known.files]
-    names = [Path(path).stem for path in paths]
-    return _image_set(known, paths, names, [Path(path).parent.name for path in paths])
+    return image_set("guest-love-2017")
 
 
 def rupprecht_pictures() -> ImageSet:

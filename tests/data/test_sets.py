@@ -36,6 +36,14 @@ def test_photos_come_in_the_order_of_the_registry(tables):
     assert photos[1].mean() == pytest.approx(100, abs=1)
 
 
+def test_any_registered_images_load_by_the_name_of_their_set(tables):
+    tables({"rupprecht-2017-basis/cats/a.png": b"", "rupprecht-2017-basis/dogs/b.png": b""})
+    images = data.image_set("rupprecht-2017-basis")
+    assert images.category.tolist() == ["cats", "dogs"] and images.names.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="no data set is called 'nothing'"):
+        data.image_set("nothing")
+
+
 def test_imagenet_names_are_wordnet_ids_and_categories_english(tables):
     tables({"imagenet-sample-images/n01484850_great_white_shark.JPEG": jpeg(0)})
     samples = data.imagenet_samples()
