@@ -5,10 +5,10 @@ fetched from its public home and verified; data/sets.csv and data/registry.csv l
 all sets and files.
 
 Image sets: guest_love_photos, imagenet_samples, caltech101, rupprecht_pictures, digits,
-image_set for any other of data/sets.csv, and images_in for a folder of your own. Training and test images: mnist, fashion_mnist,
-digits_split. ImageNet's classes: imagenet_classes, is_animal, superordinate. Published
-numbers: published, published_similarities. Files: fetch, verify, sha256. Results that
-take long: cached, digest.
+image_set for any other of data/sets.csv, and images_in for a folder of your own. Training
+and test images: mnist, fashion_mnist, digits_split. ImageNet's classes: imagenet_classes,
+is_animal, superordinate. Published numbers: published, published_similarities. Files:
+fetch, verify, sha256. Results that take long: cached, digest.
 """
 
 from helpers.data._cache import cached, digest
