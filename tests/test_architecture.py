@@ -48,8 +48,7 @@ def attributes(code: str) -> set[tuple[str, str]]:
 
 def names_of(room: str) -> list[str]:
     """Return the names that a room shows."""
-    module = importlib.import_module(f"helpers.{room}")
-    return getattr(module, "__all__", dir(module))
+    return importlib.import_module(f"helpers.{room}").__all__
 
 
 def code_of(notebook: Path) -> str:
