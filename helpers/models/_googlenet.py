@@ -30,7 +30,7 @@ MODULES = {
     "5b": (384, (192, 384), (48, 128), 128),
 }
 POOLED_AFTER = {"3b": "maxpool4", "4e": "maxpool10"}
-# Each layer's name in Caffe, where it differs by more than a module's.
+# Caffe's names: of the layers outside modules, and of the convolutions within one.
 CAFFE_NAMES = {
     "conv2d0": "conv1/7x7_s2",
     "conv2d1": "conv2/3x3_reduce",
