@@ -137,6 +137,8 @@ def structure(x: ArrayLike, labels: ArrayLike, k: int = 10) -> dict[str, float]:
         ValueError: NaN or infinity, shapes that do not fit, or all points coincide.
     """
     x, labels = labelled(x, labels)
+    # A power of two changes no ratio, and keeps squares from over- and underflowing.
+    x = np.ldexp(x, -np.frexp(np.abs(x).max())[1])
     same, different, overall = pair_distances(x, labels)
     if overall == 0:
         raise ValueError("all points coincide: their distances have no scale")

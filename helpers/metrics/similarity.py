@@ -151,10 +151,16 @@ def second_order(correlations: Sequence[ArrayLike], weights: ArrayLike | None = 
     Returns:
         (layers, layers) or, with weights, (resamples, layers, layers). Pairs that some
         layer has no correlation for are left out.
+
+    Raises:
+        ValueError: a layer without any correlation, or shapes that do not fit.
     """
     stack = square_matrices(correlations, "correlations")
     above = np.triu_indices(stack.shape[-1], 1)
     pairs = stack[:, *above].T
+    empty = np.flatnonzero(~np.isfinite(pairs).any(axis=0))
+    if empty.size:
+        raise ValueError(f"no image has a correlation in layers {empty.tolist()}: leave them out")
     known = np.isfinite(pairs).all(axis=1)
     pairs, above = pairs[known], tuple(index[known] for index in above)
     pairs = pairs - pairs.mean(axis=0)

@@ -130,7 +130,8 @@ def normalise_responses(responses: ArrayLike) -> NDArray[np.float64]:
     spread = np.where(dead_units(table), np.inf, scaled.std(axis=0))
     z = (scaled - scaled.mean(axis=0)) / spread
     low, high = z.min(axis=1, keepdims=True), z.max(axis=1, keepdims=True)
-    return (z - low) / np.where(high > low, high - low, np.inf)
+    # z-scores are of order 1: units that differ by less are equal but for rounding.
+    return (z - low) / np.where(high - low > 1e-9, high - low, np.inf)
 
 
 def dead_units(responses: ArrayLike) -> NDArray[np.bool_]:

@@ -114,6 +114,27 @@ def test_duplicates_have_distance_zero(dimensions):
     assert structure(x, labels)["d_s"] == pytest.approx(expected["d_s"], rel=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dimensions", [2, 50, 2048])
+@pytest.mark.parametrize("within", [1e-1, 1e-3, 1e-4])
+def test_tight_classes_far_apart_keep_their_distances(within, dimensions, dtype):
+    x, labels = clouds(n=60, dimensions=dimensions, apart=1 / within)
+    x = x.astype(dtype)
+    expected = squareform(pdist(x.astype(float)))
+    same = (labels[:, None] == labels) & ~np.eye(60, dtype=bool)
+    found = pair_distances(x, labels)
+    assert found[:2] == pytest.approx(
+        (expected[same].mean(), expected[labels[:, None] != labels].mean()), rel=2e-6
+    )
+
+
+@pytest.mark.parametrize("dimensions", [2, 5])
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_structure_at_any_scale(scale, dimensions):
+    x, labels = clouds(dimensions=dimensions)
+    assert structure(scale * x, labels) == pytest.approx(structure(x, labels), rel=1e-6)
+
+
 def test_far_from_the_origin_nothing_is_lost():
     x, labels = clouds(dimensions=6)
     assert pair_distances(x + 1e6, labels) == pytest.approx(pair_distances(x, labels), rel=1e-7)

@@ -321,6 +321,13 @@ def test_masked_matrices_and_activations_are_refused():
         similarity.correlation(np.ma.masked_less(activations(0), 0.1))
 
 
+def test_a_layer_without_any_correlation_is_named():
+    stack = correlations(0)
+    stack[1] = np.nan
+    with pytest.raises(ValueError, match=r"in layers \[1\]"):
+        similarity.second_order(stack)
+
+
 def test_cka_of_too_few_images_is_refused():
     for images, debiased in ((1, False), (3, True)):
         with pytest.raises(ValueError, match=f"got {images}"):

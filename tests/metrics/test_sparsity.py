@@ -422,6 +422,11 @@ def test_dead_units_are_found_and_score_nothing():
     np.testing.assert_array_equal(one_category, np.zeros((1, 3)))
 
 
+def test_tied_z_scores_are_not_stretched():
+    tied = sparsity.normalise_responses([[1, 2, 3, 0.1], [2, 4, 7, 0.3]])
+    np.testing.assert_array_equal(tied, np.zeros((2, 4)))
+
+
 def test_psi_of_noise_falls_with_the_number_of_units():
     assert sparsity.psi_noise(200, 96, repeats=5).mean() == pytest.approx(0.14, abs=0.01)
     assert sparsity.psi_noise(200, 4096).mean() == pytest.approx(0.073, abs=0.003)
