@@ -1,4 +1,4 @@
-"""Notebook 02: the distribution of activations along units and along random directions."""
+"""Are the units a special set of axes? Activations along units and along random directions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from helpers.metrics.intervals import superiority
 
@@ -45,7 +46,7 @@ class Alignment(NamedTuple):
     """How units differ from random directions of the same space.
 
     Attributes:
-        units: (..., units) excess kurtosis along each unit that is not silent.
+        units: (..., units) excess kurtosis along each unit, NaN where it is silent.
         directions: (..., directions) the same along random directions.
         superiority: (...) how often a unit's is above a direction's, 0..1; 0.5 where the
             units are like any direction.
@@ -85,10 +86,11 @@ def alignment(
         vectors: (images, places, channels), from `Places`.
         directions: how many random directions.
         seed: of the directions.
-        weights: (resamples, images) from `similarity.resample`, for a bootstrap.
+        weights: (samples, images) how often each image counts, as from `leave_out`.
 
     Returns:
-        Units and directions without variance are left out of `superiority` (NaN elsewhere).
+        One `Alignment`, with a leading axis of samples if weights are given. Units and
+        directions without variance are left out of `superiority`.
     """
     vectors = np.asarray(vectors, float)
     turned = vectors @ random_directions(vectors.shape[-1], directions, seed)
@@ -99,10 +101,62 @@ def alignment(
     return found if weights is not None else Alignment(*(values[0] for values in found))
 
 
-def _kurtosis(vectors: Array, weights: Array) -> Array:
-    """Return the excess kurtosis (resamples, channels) of (images, places, channels).
+def typical(vectors: ArrayLike, directions: int = 256, seed: int = 0) -> dict[str, Array]:
+    """Return activations along one unit and one random direction, those with the median kurtosis.
 
-    As `scipy.stats.kurtosis`, for all resamples from one table of each image's moments.
+    Args:
+        vectors: (images, places, channels), from `Places`.
+        directions: see `alignment`.
+        seed: see `alignment`.
+
+    Returns:
+        "a unit" and "a random direction" -> (images * places,), scaled to a deviation of 1,
+        and the unit's zero at 0.
+    """
+    vectors = np.asarray(vectors, float)
+    turned = vectors @ random_directions(vectors.shape[-1], directions, seed)
+    found = alignment(vectors, directions, seed)
+    chosen = {}
+    for name, x, kurtosis in (
+        ("a unit", vectors, found.units),
+        ("a random direction", turned, found.directions),
+    ):
+        rank = np.argsort(kurtosis)  # NaN last
+        along = x[..., rank[np.isfinite(kurtosis).sum() // 2]].ravel()
+        chosen[name] = along / along.std()
+    return chosen
+
+
+def leave_out(images: int, groups: int = 20, seed: int = 0) -> Array:
+    """Return weights (1 + groups, images): all images, then all but one random group each."""
+    member = np.random.default_rng(seed).permutation(np.arange(images) % groups)
+    return np.vstack([np.ones(images), member != np.arange(groups)[:, None]]).astype(float)
+
+
+def jackknife(values: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
+    """Return the ends of the delete-a-group jackknife interval, which lies around the estimate.
+
+    A bootstrap sample repeats some images and lacks others; where a statistic rests on the
+    extremes, as kurtosis does, its bootstrap values lie to one side of the estimate. Leaving
+    out one group of images at a time shifts it little (Quenouille 1949; Tukey 1958; standard
+    error as in Efron & Tibshirani 1993, eq. 11.5).
+
+    Args:
+        values: (1 + groups, ...) a statistic of all images, then without each group, as for
+            the weights of `leave_out`.
+        level: coverage of the interval, by Student's t with groups - 1 degrees of freedom.
+    """
+    values = np.asarray(values, float)
+    groups = len(values) - 1
+    error = np.sqrt((groups - 1) * values[1:].var(axis=0))
+    reach = stats.t.ppf((1 + level) / 2, groups - 1) * error
+    return values[0] - reach, values[0] + reach
+
+
+def _kurtosis(vectors: Array, weights: Array) -> Array:
+    """Return the excess kurtosis (samples, channels) of (images, places, channels).
+
+    As `scipy.stats.kurtosis`, for all samples from one table of each image's moments.
     """
     scale = vectors.std(axis=(0, 1))
     centred = (vectors - vectors.mean(axis=(0, 1))) / np.where(scale > 0, scale, 1)

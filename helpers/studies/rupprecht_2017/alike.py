@@ -1,0 +1,180 @@
+"""Are images that end alike alike before the end? Pairs of images, tested and controlled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+
+from helpers.metrics import intervals
+from helpers.studies.rupprecht_2017.passes import by_layer
+
+Array = NDArray[np.float64]
+
+
+def shared_top(probabilities: ArrayLike, k: int = 5) -> NDArray[np.int64]:
+    """Count the classes that two images share among the k most probable ones of each.
+
+    Args:
+        probabilities: (images, classes).
+        k: with 1, whether both have the same top class.
+
+    Returns:
+        (images, images), 0 to k.
+    """
+    probabilities = np.asarray(probabilities)
+    chosen = np.zeros(probabilities.shape, np.int64)
+    best = np.argpartition(-probabilities, k - 1, axis=1)[:, :k]
+    np.put_along_axis(chosen, best, 1, axis=1)
+    return chosen @ chosen.T
+
+
+def pairs_of(matrices: ArrayLike) -> Array:
+    """Return (..., pairs) the distinct pairs of symmetric (..., images, images)."""
+    matrices = np.asarray(matrices)
+    first, second = np.triu_indices(matrices.shape[-1], 1)
+    return matrices[..., first, second]
+
+
+def without(correlations: Sequence[ArrayLike], control: ArrayLike) -> Array:
+    """Return what a second similarity leaves of the layers' correlations, in ranks.
+
+    The residuals of the ranks of all pairs after linear regression on the control's ranks,
+    as in a partial rank correlation.
+
+    Args:
+        correlations: one (images, images) matrix per layer.
+        control: (images, images), such as the correlations of the pixels.
+
+    Returns:
+        (layers, images, images) symmetric, with zeros on the diagonal.
+    """
+    stack = np.asarray(correlations, float)
+    above = np.triu_indices(stack.shape[-1], 1)
+    ranks = rankdata(pairs_of(stack), axis=-1)
+    ranks -= ranks.mean(axis=-1, keepdims=True)
+    other = rankdata(pairs_of(control))
+    other -= other.mean()
+    left = ranks - (ranks @ other / (other @ other))[:, None] * other
+    found = np.zeros_like(stack)
+    found[:, *above] = left
+    return found + np.swapaxes(found, 1, 2)
+
+
+def mantel(
+    correlations: Sequence[ArrayLike], like: ArrayLike, permutations: int = 1999, seed: int = 0
+) -> Array:
+    """Test whether pairs that are alike are more correlated, by shuffling the images.
+
+    The images of `like` change places, its rows with its columns, so that every image keeps
+    its pairs (Mantel 1967, Cancer Res. 27:209); the statistic is the sum over pairs of
+    `like` times the rank of the correlation.
+
+    Args:
+        correlations: one (images, images) matrix per layer, or what `without` left of them.
+        like: (images, images), how alike two images are: 0 or 1, or a number.
+        permutations: shuffles, the same for all layers.
+        seed: of the shuffles.
+
+    Returns:
+        (layers,) one-sided p values, not corrected for the number of layers.
+    """
+    like, rng = np.asarray(like, float), np.random.default_rng(seed)
+    ranks = rankdata(pairs_of(correlations), axis=-1)
+    orders = (rng.permutation(len(like)) for _ in range(permutations))
+    shuffled = np.array([pairs_of(like[np.ix_(order, order)]) for order in orders])
+    found = ranks @ pairs_of(like)
+    at_least = (shuffled @ ranks.T >= found - 1e-9 * np.abs(found)).sum(axis=0)
+    return (1 + at_least) / (1 + permutations)
+
+
+def resample_within(groups: ArrayLike, repeats: int = 200, seed: int = 0) -> Array:
+    """Draw bootstrap samples in which every group keeps its number of images.
+
+    Args:
+        groups: (images,) the group of each image.
+        repeats: samples.
+        seed: of the draws.
+
+    Returns:
+        (repeats, images) how often each image was drawn.
+    """
+    groups, rng = np.asarray(groups), np.random.default_rng(seed)
+    counts = np.zeros((repeats, len(groups)))
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        share = np.full(len(members), 1 / len(members))
+        counts[:, members] = rng.multinomial(len(members), share, size=repeats)
+    return counts
+
+
+def superiority(
+    correlations: Sequence[ArrayLike], like: ArrayLike, weights: ArrayLike | None = None
+) -> Array:
+    """Return how often a pair that is alike is more correlated than one that is not.
+
+    Args:
+        correlations: one (images, images) matrix per layer.
+        like: (images, images) booleans.
+        weights: (resamples, images) how often each image was drawn; a pair counts as often
+            as the product says, an image never pairs with itself.
+
+    Returns:
+        (layers,) 0..1, 0.5 by chance, ties counting half; or (resamples, layers).
+    """
+    stack, like = np.asarray(correlations, float), pairs_of(np.asarray(like, bool))
+    pairs = pairs_of(stack)
+    if not like.any() or like.all():
+        raise ValueError("`like` needs pairs that are alike and pairs that are not")
+    first, second = np.triu_indices(stack.shape[-1], 1)
+    counts = np.ones((1, stack.shape[-1])) if weights is None else np.asarray(weights, float)
+    found = np.empty((len(counts), len(pairs)))
+    for layer, values in enumerate(pairs):
+        level, place = np.unique(values, return_inverse=True)
+        for draw, count in enumerate(counts):
+            weight = count[first] * count[second]
+            inside = np.bincount(place, weight * like, len(level))
+            outside = np.bincount(place, weight * ~like, len(level))
+            below = np.cumsum(outside) - outside / 2
+            found[draw, layer] = inside @ below / (inside.sum() * outside.sum())
+    return found if weights is not None else found[0]
+
+
+def compare_pairs(
+    names: Sequence[str],
+    correlations: ArrayLike,
+    pixels: ArrayLike,
+    like: ArrayLike,
+    draws: ArrayLike,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Tabulate by layer how far pairs that are alike are more correlated than others.
+
+    Once for the correlations as they are, once for what the pixels' leave of them.
+
+    Args:
+        names: the layers, in depth order.
+        correlations: (layers, images, images).
+        pixels: (images, images) correlations of the input.
+        like: (images, images) booleans.
+        draws: (resamples, images) for the intervals of the superiority.
+        seed: of the permutations.
+
+    Returns:
+        Columns layer, depth, measure (superiority), value, low, high, control, p (Mantel,
+        corrected for the number of layers by Holm's method) and significant (p < 0.05).
+    """
+    tables = []
+    conditions = {
+        "as they are": correlations,
+        "pixels held constant": without(correlations, pixels),
+    }
+    for control, stack in conditions.items():
+        p = intervals.holm(mantel(stack, like, seed=seed))
+        values, resampled = superiority(stack, like), superiority(stack, like, draws)
+        more = {"control": control, "p": p, "significant": p < 0.05}
+        tables.append(by_layer(names, "superiority", values, resampled, **more))
+    return pd.concat(tables, ignore_index=True)

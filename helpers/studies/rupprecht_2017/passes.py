@@ -1,0 +1,94 @@
+"""One pass of a network over images, with all that notebook 02 asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from numpy.typing import ArrayLike, NDArray
+
+from helpers import layers
+from helpers.metrics import similarity, sparsity
+from helpers.studies.rupprecht_2017.common import Profiles
+
+Array = NDArray[np.float64]
+
+
+class Seen(NamedTuple):
+    """What a pass over images leaves.
+
+    Attributes:
+        active: (images, layers) share of non-zero activations.
+        correlations: (layers, images, images).
+        pixels: (images, images) correlations of the network's input.
+        profiles: layer -> `Profiles`.
+        outputs: (images, classes) the last layer's activations.
+    """
+
+    active: Array
+    correlations: Array
+    pixels: Array
+    profiles: dict[str, Profiles]
+    outputs: NDArray[np.float32]
+
+
+def observe(model: keras.Model, images: Any, names: Sequence[str], **options: Any) -> Seen:
+    """Run a network once over images and keep what is small.
+
+    Args:
+        model: with an input layer and, as the last of `names`, its output.
+        images: a set of images.
+        names: the layers, in depth order.
+        **options: of `layers.stream`.
+    """
+    source, last = layers.select(model)[0], names[-1]
+    profiles = {layer: Profiles() for layer in names}
+    active, outputs = [], []
+    with similarity.pattern_store(len(images)) as new:
+        patterns = {layer: new() for layer in (source, *names)}
+        for _, batch in layers.stream(model, images, [source, *names], **options):
+            for layer, x in batch.items():
+                patterns[layer].update(x)
+            for layer in names:
+                profiles[layer].update(batch[layer])
+            flat = (batch[layer].reshape(len(batch[layer]), -1) for layer in names)
+            active.append(np.column_stack([sparsity.active_fraction(x, axis=1) for x in flat]))
+            outputs.append(batch[last].copy())
+            batch.clear()
+        pixels, *found = [patterns[x].similarity(x).correlation for x in (source, *names)]
+    return Seen(np.vstack(active), np.array(found), pixels, profiles, np.vstack(outputs))
+
+
+def shrunk(preprocess: Callable[[tf.Tensor], tf.Tensor], side: int) -> Callable:
+    """Return a preprocessing that first shrinks an image to side x side pixels.
+
+    Args:
+        preprocess: what the network does with an image (height, width, channels) of 0..255.
+        side: in pixels; antialiased, as thumbnails are.
+    """
+
+    def shrink_and_preprocess(image: tf.Tensor) -> tf.Tensor:
+        return preprocess(tf.image.resize(image, (side, side), antialias=True))
+
+    return shrink_and_preprocess
+
+
+def by_layer(
+    names: Sequence[str], measure: str, values: ArrayLike, draws: ArrayLike | None = None, **more
+) -> pd.DataFrame:
+    """Put a value per layer, and the 95 % interval of its resamples, into a tidy table.
+
+    Args:
+        names: the layers, in depth order.
+        measure: what the value is.
+        values: (layers,).
+        draws: (resamples, layers); without them, low and high are NaN.
+        **more: further columns, one value or one per layer.
+    """
+    low, high = (np.nan, np.nan) if draws is None else np.nanquantile(draws, [0.025, 0.975], axis=0)
+    columns = {"layer": names, "depth": range(len(names)), "measure": measure, "value": values}
+    return pd.DataFrame({**columns, "low": low, "high": high, **more})

@@ -1,0 +1,81 @@
+"""From the results of notebook 02 to what `report.judge` wants: ours, and whether the rule is met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from helpers.metrics import intervals
+
+SURE = 0.975  # of bootstrap samples
+
+Holds = bool | str
+
+
+def graded(parts: Iterable, at_least: float = 1) -> Holds:
+    """Return True if all parts hold, "mixed" if at least so many do, else False."""
+    parts = [bool(part) for part in parts]
+    return True if all(parts) else "mixed" if sum(parts) >= at_least else False
+
+
+def sparser_with_depth(active: ArrayLike, parts: dict[str, ArrayLike], seed: int = 0) -> tuple:
+    """Judge by Kendall's tau of depth and active share, over several sets of layers.
+
+    Args:
+        active: (images, layers).
+        parts: name -> which layers (layers,).
+        seed: of the bootstrap over images.
+    """
+    active = np.asarray(active)
+    found = {
+        name: intervals.estimate(intervals.mean_trend, active[:, at], seed=seed)
+        for name, at in parts.items()
+    }
+    text = (f"{name}: tau {x.value:.2f} ({x.low:.2f} … {x.high:.2f})" for name, x in found.items())
+    return "; ".join(text), graded(x.high < 0 for x in found.values())
+
+
+def share_below(names: Sequence[str], draws: ArrayLike, layer: str, other: str) -> float:
+    """Return the share of bootstrap samples (samples, layers) in which a layer is the lower one."""
+    draws = np.asarray(draws)
+    return float((draws[:, names.index(layer)] < draws[:, names.index(other)]).mean())
+
+
+def bottleneck(
+    names: Sequence[str], draws: ArrayLike, neck: Sequence[str], others: Sequence[str]
+) -> tuple:
+    """Judge whether some layers are each sparser than all of the others.
+
+    Args:
+        names: the layers, in depth order.
+        draws: (resamples, layers) active shares.
+        neck: the layers that are said to be sparser.
+        others: those that they are compared with.
+    """
+    lowest = [min(share_below(names, draws, layer, other) for other in others) for layer in neck]
+    shares = zip(neck, np.median(draws, axis=0)[[names.index(x) for x in neck]], strict=True)
+    text = ", ".join(f"{layer} {100 * share:.0f} %" for layer, share in shares)
+    return text, graded(x >= SURE for x in lowest)
+
+
+def sparser_but_closer(
+    names: Sequence[str], draws: dict[str, tuple[ArrayLike, ArrayLike]], before: str, layer: str
+) -> tuple:
+    """Judge whether a layer is sparser than its predecessor, but less decorrelated, at all sizes.
+
+    Args:
+        names: the layers, in depth order.
+        draws: size of the pictures -> (resamples, layers) active shares, and 1 - r.
+        before: the predecessor.
+        layer: the layer.
+    """
+    found = {
+        size: [share_below(names, each, layer, before) for each in both]
+        for size, both in draws.items()
+    }
+    text = (f"{size}: sparser {a:.0%}, closer {b:.0%}" for size, (a, b) in found.items())
+    met = np.array(list(found.values())) >= SURE  # sizes x (sparser, closer)
+    mixed = met.all(axis=1).any() or met.all(axis=0).any()
+    return "; ".join(text), True if met.all() else "mixed" if mixed else False
