@@ -16,10 +16,6 @@ class Profiles:
     An accumulator for `layers.accumulate`. A pattern is standardised over all its units, to
     mean 0 and variance 1, so that the mean product of two patterns is their correlation.
 
-    Attributes:
-        images: how many have been seen.
-        channels: (images, channels) float32, means over places.
-        places: (images, places) float32, means over channels.
     """
 
     def __init__(self) -> None:
@@ -41,10 +37,12 @@ class Profiles:
 
     @property
     def channels(self) -> NDArray[np.float32]:
+        """(images, channels) means over places."""
         return np.concatenate(self._channels)
 
     @property
     def places(self) -> NDArray[np.float32]:
+        """(images, places) means over channels."""
         return np.concatenate(self._places)
 
 

@@ -1,4 +1,4 @@
-"""From the results of notebook 02 to what `report.judge` wants: ours, and whether the rule is met."""
+"""From results to verdicts: what `report.judge` wants of each claim, ours and whether it holds."""
 
 from __future__ import annotations
 
