@@ -265,11 +265,10 @@ def test_a_typical_unit_keeps_its_zero_and_a_typical_direction_has_none():
 def test_a_pair_is_drawn_with_its_correlation():
     images = data.digits(3)
     x = np.random.default_rng(0).exponential(size=(3, 5, 5, 20))
-    fig = study.draw_pair(images, x, 0, 2, "mixed0")
+    fig = study.draw_pair(images, {"mixed0": x}, "mixed0", first=0, second=2)
     expected = np.corrcoef(x[0].ravel(), x[2].ravel())[0, 1]
-    assert fig.axes[4].get_title(loc="left") == f"r = {expected:.2f}" or fig.axes[
-        4
-    ].get_title() == (f"r = {expected:.2f}")
+    titles = [axis.get_title() or axis.get_title(loc="left") for axis in fig.axes]
+    assert titles[4] == f"r = {expected:.2f}" and titles[2] == "picture 2"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,26 +13,29 @@ from helpers.data import ImageSet
 MAPS = 4  # per row and column of a mosaic
 
 
-def draw_pair(images: ImageSet, x: np.ndarray, first: int, second: int, layer: str) -> Figure:
+def draw_pair(
+    images: ImageSet, maps: Mapping[str, np.ndarray], layer: str, first: int, second: int
+) -> Figure:
     """Draw two pictures, the same channels' maps of both, and unit against unit.
 
     Args:
         images: the pictures.
-        x: (images, height, width, channels) activations of the layer.
+        maps: layer -> activations (images, height, width, channels).
+        layer: which one.
         first: index of one picture.
         second: index of the other.
-        layer: its name.
     """
+    x = maps[layer]
     channels = np.argsort(-x.mean(axis=(0, 1, 2)))[: MAPS**2]
     top = np.quantile(x[..., channels], 0.99)
     fig, axes = plt.subplots(1, 5, figsize=(12.5, 2.9), width_ratios=[0.8, 1, 0.8, 1, 1.15])
-    for (picture, maps), i in zip(axes[:4].reshape(2, 2), (first, second), strict=True):
+    for (picture, sheet), i in zip(axes[:4].reshape(2, 2), (first, second), strict=True):
         picture.imshow(images.thumbnail(i, 128))
         picture.set_title(f"picture {i}", fontsize=10)
-        maps.imshow(mosaic(x[i][..., channels]), cmap="cividis", vmin=0, vmax=top)
-        maps.set_title(f"{len(channels)} channels of {layer}", fontsize=10)
+        sheet.imshow(mosaic(x[i][..., channels]), cmap="cividis", vmin=0, vmax=top)
+        sheet.set_title(f"{len(channels)} channels of {layer}", fontsize=10)
         picture.axis("off")
-        maps.axis("off")
+        sheet.axis("off")
     a, b = x[first].ravel(), x[second].ravel()
     style = {"gridsize": 40, "bins": "log", "cmap": "cividis", "extent": (0, 2 * top, 0, 2 * top)}
     axes[4].hexbin(a, b, mincnt=1, **style)
