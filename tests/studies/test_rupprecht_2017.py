@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -244,13 +245,79 @@ def test_a_table_by_layer_holds_the_interval_of_the_resamples():
 
 def test_pairs_are_compared_with_and_without_the_pixels():
     noise, groups = (np.corrcoef(x) for x in photos())
+    seen = study.Seen(None, np.array([noise, groups]), noise, {}, None)
     like = LABELS[:, None] == LABELS
     draws = study.resample_within(LABELS, 50)
-    table = study.compare_pairs(["noise", "groups"], [noise, groups], noise, like, draws)
+    table = study.compare_pairs(["noise", "groups"], seen, like, draws)
     assert table["layer"].tolist() == ["noise", "groups"] * 2
     assert table["significant"].tolist() == [False, True, False, True]
     found = table[table["layer"] == "groups"]
     assert (found["low"] <= found["value"]).all() and (found["value"] <= found["high"]).all()
+    assert study.lasting(table, ["control"]).tolist() == ["groups", "groups"]
+    some = LABELS != "c"
+    again = study.compare_pairs(["noise", "groups"], seen, like[:9, :9], draws[:, :9], at=some)
+    np.testing.assert_allclose(
+        again["value"][:2], study.superiority(seen.correlations[:, :9, :9], like[:9, :9])
+    )
+
+
+def test_what_lasts_to_the_end_is_what_counts():
+    rows = {"layer": list("abcdabcd"), "pairs": ["x"] * 4 + ["y"] * 4}
+    table = pd.DataFrame(rows | {"significant": [1, 0, 1, 1, 1, 1, 1, 0]}).astype(
+        {"significant": bool}
+    )
+    assert study.lasting(table, ["pairs"]).to_dict() == {"x": "c", "y": "none"}
+
+
+def test_curves_and_their_bootstrap():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 12, 40)) + [[[0]], [[2]]] * rng.normal(size=40)
+    seen = study.Seen(rng.random((12, 2)), np.array([np.corrcoef(v) for v in x]), None, {}, None)
+    found = study.curves(seen, ["a", "b"], "toy", similarity.resample(12, 200))
+    table = found.table.set_index(["measure", "layer"])
+    assert table.loc[("active", "b"), "value"] == pytest.approx(100 * seen.active[:, 1].mean())
+    expected = similarity.decorrelation(seen.correlations[0])
+    assert table.loc[("apart", "a"), "value"] == pytest.approx(expected)
+    assert ((table["low"] < table["value"]) & (table["value"] < table["high"])).all()
+    assert found.active.shape == found.apart.shape == (200, 2)
+
+
+def test_parts_of_the_depth_axis_are_correlated_on_their_own():
+    rng = np.random.default_rng(0)
+    curves, draws = rng.normal(size=(2, 10)), rng.normal(size=(2, 30, 10))
+    first = np.arange(10) < 6
+    table = study.together_by_part(curves, draws, {"all": np.ones(10, bool), "first": first})
+    row = table.query("part == 'first' and correlation == 'steps'").iloc[0]
+    assert row["layers"] == 6
+    assert row["rho"] == pytest.approx(study.together(*curves[:, :6]).steps)
+    assert row["low"] == pytest.approx(np.quantile(study.together(*draws[:, :, :6]).steps, 0.025))
+
+
+def test_the_table_of_common_patterns(maps):
+    profiles, correlation = profiles_of(maps), np.corrcoef(maps.reshape(9, -1))
+    row = study.common_patterns({"layer": correlation}, {"layer": profiles}).loc["layer"]
+    found = study.split(correlation, profiles)
+    assert row["channels"] == found.channels and row["apart"] == pytest.approx(1 - found.total)
+    loud = np.sort(study.loud_channels(profiles.channels))[::-1]
+    half = int(row["half in"])
+    assert loud[:half].sum() >= loud.sum() / 2 > loud[: half - 1].sum()
+    assert row["of channels"] == 7
+
+
+def test_the_lead_is_over_the_highest_twin_of_each_layer():
+    def alignments(values):  # all images, then without each of four groups
+        spread = np.array([0, 0.01, -0.01, 0.02, -0.02])
+        return {x: study.Alignment(None, None, v + spread) for x, v in values.items()}
+
+    trained = alignments({"a": 0.9, "b": 0.6})
+    twins = {"one": [alignments({"a": 0.5, "b": 0.7})], "two": [alignments({"a": 0.8, "b": 0.1})]}
+    found = study.lead(trained, twins)
+    np.testing.assert_allclose(found["value"], [0.1, -0.1])
+    np.testing.assert_allclose(found["low"], found["value"])  # they vary together
+    table = study.beside_twins(trained, twins)
+    own = table[table["network"] == "trained"]
+    assert (own["low"] < own["value"]).all() and (own["value"] < own["high"]).all()
+    assert table.query("network == 'two' and layer == 'a'")["value"].tolist() == [0.8]
 
 
 def test_a_typical_unit_keeps_its_zero_and_a_typical_direction_has_none():

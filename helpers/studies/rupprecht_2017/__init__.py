@@ -2,6 +2,7 @@
 
 from helpers.studies.rupprecht_2017.alike import (
     compare_pairs,
+    lasting,
     mantel,
     pairs_of,
     resample_within,
@@ -13,7 +14,9 @@ from helpers.studies.rupprecht_2017.basis import (
     Alignment,
     Places,
     alignment,
+    beside_twins,
     jackknife,
+    lead,
     leave_out,
     random_directions,
     typical,
@@ -21,13 +24,27 @@ from helpers.studies.rupprecht_2017.basis import (
 from helpers.studies.rupprecht_2017.common import (
     Profiles,
     Split,
+    common_patterns,
     loud_channels,
     mean_product,
     split,
 )
-from helpers.studies.rupprecht_2017.pair import draw_pair
-from helpers.studies.rupprecht_2017.passes import Seen, by_layer, observe, shrunk
-from helpers.studies.rupprecht_2017.steps import Together, together
+from helpers.studies.rupprecht_2017.pair import (
+    draw_pair,
+)
+from helpers.studies.rupprecht_2017.passes import (
+    Curves,
+    Seen,
+    by_layer,
+    curves,
+    observe,
+    shrunk,
+)
+from helpers.studies.rupprecht_2017.steps import (
+    Together,
+    together,
+    together_by_part,
+)
 from helpers.studies.rupprecht_2017.verdicts import (
     bottleneck,
     graded,
@@ -37,18 +54,24 @@ from helpers.studies.rupprecht_2017.verdicts import (
 
 __all__ = [
     "Alignment",
+    "Curves",
     "Places",
     "Profiles",
     "Seen",
     "Split",
     "Together",
     "alignment",
+    "beside_twins",
     "bottleneck",
     "by_layer",
+    "common_patterns",
     "compare_pairs",
+    "curves",
     "draw_pair",
     "graded",
     "jackknife",
+    "lasting",
+    "lead",
     "leave_out",
     "loud_channels",
     "mantel",
@@ -64,6 +87,7 @@ __all__ = [
     "split",
     "superiority",
     "together",
+    "together_by_part",
     "typical",
     "without",
 ]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from helpers.metrics import intervals
-from helpers.studies.rupprecht_2017.passes import by_layer
+from helpers.studies.rupprecht_2017.passes import Seen, by_layer
 
 Array = NDArray[np.float64]
 
@@ -145,36 +145,53 @@ def superiority(
 
 def compare_pairs(
     names: Sequence[str],
-    correlations: ArrayLike,
-    pixels: ArrayLike,
+    seen: Seen,
     like: ArrayLike,
     draws: ArrayLike,
     seed: int = 0,
+    at: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Tabulate by layer how far pairs that are alike are more correlated than others.
 
-    Once for the correlations as they are, once for what the pixels' leave of them.
+    Once for the correlations as they are, once for what those of the pixels leave of them.
 
     Args:
         names: the layers, in depth order.
-        correlations: (layers, images, images).
-        pixels: (images, images) correlations of the input.
+        seen: from `observe`.
         like: (images, images) booleans.
         draws: (resamples, images) for the intervals of the superiority.
         seed: of the permutations.
+        at: booleans over all images seen, where `like` and `draws` are about some only.
 
     Returns:
         Columns layer, depth, measure (superiority), value, low, high, control, p (Mantel,
         corrected for the number of layers by Holm's method) and significant (p < 0.05).
     """
+    chosen = slice(None) if at is None else np.flatnonzero(at)
+    correlations = seen.correlations[:, chosen][:, :, chosen]
+    left = without(correlations, seen.pixels[chosen][:, chosen])
     tables = []
-    conditions = {
-        "as they are": correlations,
-        "pixels held constant": without(correlations, pixels),
-    }
-    for control, stack in conditions.items():
+    for control, stack in (("as they are", correlations), ("pixels held constant", left)):
         p = intervals.holm(mantel(stack, like, seed=seed))
         values, resampled = superiority(stack, like), superiority(stack, like, draws)
         more = {"control": control, "p": p, "significant": p < 0.05}
         tables.append(by_layer(names, "superiority", values, resampled, **more))
     return pd.concat(tables, ignore_index=True)
+
+
+def lasting(table: pd.DataFrame, by: Sequence[str]) -> pd.Series:
+    """Return from which layer on the pairs that are alike stand out in every layer.
+
+    Args:
+        table: from `compare_pairs`, several of them with columns that tell them apart.
+        by: those columns.
+
+    Returns:
+        The first layer from which on all are significant, "none" where the last is not.
+    """
+
+    def first(rows: pd.DataFrame) -> str:
+        stays = rows["significant"][::-1].cummin()[::-1]
+        return next(iter(rows.loc[stays, "layer"]), "none")
+
+    return table.groupby(list(by), sort=False)[["layer", "significant"]].apply(first)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from helpers.metrics.intervals import superiority
+from helpers.studies.rupprecht_2017.passes import by_layer
 
 Array = NDArray[np.float64]
 
@@ -151,6 +154,53 @@ def jackknife(values: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
     error = np.sqrt((groups - 1) * values[1:].var(axis=0))
     reach = stats.t.ppf((1 + level) / 2, groups - 1) * error
     return values[0] - reach, values[0] + reach
+
+
+def beside_twins(
+    trained: Mapping[str, Alignment], twins: Mapping[str, Sequence[Mapping[str, Alignment]]]
+) -> pd.DataFrame:
+    """Tabulate the superiority of a network's units beside that of its random twins.
+
+    Args:
+        trained: layer -> its `Alignment`, all images and without each group (`leave_out`).
+        twins: kind -> the same of each twin.
+
+    Returns:
+        As `by_layer`; network "trained", with its jackknife interval, or the kind; seed.
+    """
+    names = list(trained)
+    above = np.column_stack([trained[layer].superiority for layer in names])
+    low, high = jackknife(above)
+    tables = [
+        by_layer(names, "superiority", above[0]).assign(low=low, high=high, network="trained")
+    ]
+    for kind, each in twins.items():
+        for seed, twin in enumerate(each):
+            values = [twin[layer].superiority[0] for layer in names]
+            tables.append(by_layer(names, "superiority", values, network=kind, seed=seed))
+    return pd.concat(tables, ignore_index=True)
+
+
+def lead(
+    trained: Mapping[str, Alignment], twins: Mapping[str, Sequence[Mapping[str, Alignment]]]
+) -> pd.DataFrame:
+    """Return how far a network's units are ahead of its highest random twin, layer by layer.
+
+    Args:
+        trained: as in `beside_twins`.
+        twins: as in `beside_twins`, on the same images and groups.
+
+    Returns:
+        A row per layer; value, and low and high of its jackknife interval.
+    """
+    names = list(trained)
+    own = np.column_stack([trained[layer].superiority for layer in names])
+    each = [twin for kind in twins.values() for twin in kind]
+    rivals = np.array([[twin[layer].superiority for layer in names] for twin in each])
+    best = rivals[rivals[:, :, 0].argmax(axis=0), range(len(names))]  # (layers, 1 + groups)
+    ahead = own - best.T
+    low, high = jackknife(ahead)
+    return pd.DataFrame({"value": ahead[0], "low": low, "high": high}, index=names)
 
 
 def _kurtosis(vectors: Array, weights: Array) -> Array:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
@@ -114,3 +116,31 @@ def loud_channels(channels: ArrayLike) -> Array:
     n = len(channels)
     own = np.square(channels).mean(axis=0)
     return (n * channels.mean(axis=0) ** 2 - own) / (n - 1) / channels.shape[1]
+
+
+def common_patterns(
+    correlations: Mapping[str, ArrayLike], profiles: Mapping[str, Profiles]
+) -> pd.DataFrame:
+    """Tabulate the common pattern of every layer.
+
+    Args:
+        correlations: layer -> (images, images).
+        profiles: layer -> those of the same images.
+
+    Returns:
+        A row per layer: total, channels, places, rest (see `Split`); apart (1 - r), apart if
+        every channel of every image were centred; and half in, how many of the layer's
+        channels (of channels) hold half of the channels' part.
+    """
+    rows = {}
+    for layer, correlation in correlations.items():
+        found = split(correlation, profiles[layer])
+        loud = np.sort(loud_channels(profiles[layer].channels))[::-1]
+        rows[layer] = found._asdict() | {
+            "apart": 1 - found.total,
+            "apart, channels centred": found.decorrelation_without_channels,
+            "half in": 1 + int((loud.cumsum() < loud.sum() / 2).sum()),
+            "of channels": len(loud),
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index").drop(columns="own_channels")
+    return table.astype({"half in": int, "of channels": int})

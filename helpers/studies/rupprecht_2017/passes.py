@@ -92,3 +92,36 @@ def by_layer(
     low, high = (np.nan, np.nan) if draws is None else np.nanquantile(draws, [0.025, 0.975], axis=0)
     columns = {"layer": names, "depth": range(len(names)), "measure": measure, "value": values}
     return pd.DataFrame({**columns, "low": low, "high": high, **more})
+
+
+class Curves(NamedTuple):
+    """Active share and decorrelation by layer, with their bootstrap samples.
+
+    Attributes:
+        table: tidy; measure is "active" (in percent) or "apart" (1 - r).
+        active: (resamples, layers) shares.
+        apart: (resamples, layers).
+    """
+
+    table: pd.DataFrame
+    active: Array
+    apart: Array
+
+
+def curves(seen: Seen, names: Sequence[str], pictures: str, weights: ArrayLike) -> Curves:
+    """Return the two curves of the source's second figure with intervals over images.
+
+    Args:
+        seen: from `observe`.
+        names: the layers.
+        pictures: what the images are called in the table.
+        weights: (resamples, images) from `similarity.resample`.
+    """
+    active = np.asarray(weights) @ seen.active / len(seen.active)
+    apart = similarity.decorrelation(seen.correlations, weights)
+    values = {
+        "active": (100 * seen.active.mean(axis=0), 100 * active),
+        "apart": (similarity.decorrelation(seen.correlations), apart),
+    }
+    tables = [by_layer(names, k, *both, pictures=pictures) for k, both in values.items()]
+    return Curves(pd.concat(tables, ignore_index=True), active, apart)

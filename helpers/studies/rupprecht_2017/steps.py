@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
@@ -37,6 +39,31 @@ def together(x: ArrayLike, y: ArrayLike) -> Together:
     xy, xd, yd = _spearman(x, y), _spearman(x, depth), _spearman(y, depth)
     given_depth = (xy - xd * yd) / np.sqrt((1 - xd**2) * (1 - yd**2))
     return Together(xy, _spearman(np.diff(x), np.diff(y)), given_depth)
+
+
+def together_by_part(
+    curves: tuple[ArrayLike, ArrayLike],
+    draws: tuple[ArrayLike, ArrayLike],
+    parts: Mapping[str, ArrayLike],
+) -> pd.DataFrame:
+    """Tabulate `together` with its 95 % intervals, over several sets of layers.
+
+    Args:
+        curves: two curves (layers,).
+        draws: their resamples (resamples, layers).
+        parts: name -> which layers, booleans (layers,).
+
+    Returns:
+        Columns part, layers (their number), correlation, rho, low, high.
+    """
+    rows = []
+    for part, at in parts.items():
+        values = together(*(np.asarray(curve)[at] for curve in curves))
+        resampled = together(*(np.asarray(curve)[:, at] for curve in draws))
+        for name, rho, drawn in zip(values._fields, values, resampled, strict=True):
+            ends = np.nanquantile(drawn, [0.025, 0.975])
+            rows.append((part, int(np.sum(at)), name, float(rho), *ends))
+    return pd.DataFrame(rows, columns=["part", "layers", "correlation", "rho", "low", "high"])
 
 
 def _spearman(x: Array, y: Array) -> Array:
