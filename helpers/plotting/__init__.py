@@ -1,54 +1,61 @@
-"""Figures: one style, one way to save, one function for each kind of figure."""
+"""Figures: one style, one way to save, and one function for each kind of figure.
 
-from helpers.plotting.accuracy import accuracy_scatter, layer_panels, psi_distributions
-from helpers.plotting.curves import (
-    category_map,
-    layer_curve,
+Every function returns a Figure (but for those that say so), takes tidy tables or plain
+arrays, and names layers in one way (`short_names`); where a figure has a depth axis,
+`stages` (layer -> "stem", "35×35", ..., "output") shades the parts of the network.
+"""
+
+from helpers.plotting.depth import against_depth, stretched
+from helpers.plotting.distributions import (
+    boxes_by_layer,
+    compared_histograms,
+    histograms,
     lorenz,
-    rank_agreement,
-    small_multiples,
 )
-from helpers.plotting.embedding import (
-    class_examples,
-    embedded_image,
-    embedding_explorer,
-    embedding_grid,
-    light_picture,
+from helpers.plotting.embeddings import embedded_image, embedding_explorer, embedding_grid
+from helpers.plotting.images import class_examples, contact_sheet, image_grid
+from helpers.plotting.matrices import (
+    category_map,
+    clustered_matrices,
+    compared_matrices,
+    layer_matrices,
+    matrix_with_images,
 )
-from helpers.plotting.layer_measures import condition_curves
-from helpers.plotting.matrices import clustered_matrices, layer_matrices, matrix_with_images
-from helpers.plotting.panels import (
-    histogram_panels,
-    interval_panels,
+from helpers.plotting.networks import network
+from helpers.plotting.scatter import (
+    category_scatter,
     layer_scatter,
-    unit_and_direction_histograms,
+    name_points,
+    rank_agreement,
 )
-from helpers.plotting.style import COLOURS, image_grid, save, use_style
+from helpers.plotting.style import COLOURS, light_picture, save, short_names, use_style
 
 __all__ = [
     "COLOURS",
-    "accuracy_scatter",
+    "against_depth",
+    "boxes_by_layer",
     "category_map",
+    "category_scatter",
     "class_examples",
     "clustered_matrices",
-    "condition_curves",
+    "compared_histograms",
+    "compared_matrices",
+    "contact_sheet",
     "embedded_image",
     "embedding_explorer",
     "embedding_grid",
-    "histogram_panels",
+    "histograms",
     "image_grid",
-    "interval_panels",
-    "layer_curve",
     "layer_matrices",
-    "layer_panels",
     "layer_scatter",
     "light_picture",
     "lorenz",
     "matrix_with_images",
-    "psi_distributions",
+    "name_points",
+    "network",
     "rank_agreement",
     "save",
-    "small_multiples",
-    "unit_and_direction_histograms",
+    "short_names",
+    "stretched",
     "use_style",
 ]

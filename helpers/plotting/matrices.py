@@ -1,4 +1,4 @@
-"""Matrices: images × images, layers × layers."""
+"""Matrices: images x images, layers x layers, categories x layers."""
 
 from __future__ import annotations
 
@@ -6,47 +6,93 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from helpers.data import ImageSet
-from helpers.plotting.style import COLOURS
+from helpers.plotting.depth import depth_axis
+from helpers.plotting.style import DIVERGING, SEQUENTIAL, WIDTH, number, short_names
+
+Limits = tuple[float, float]
+
+
+def layer_matrices(
+    matrices: Mapping[str, np.ndarray],
+    layers: Sequence[str],
+    limits: Limits | None = (0, 1),
+    label: str = "similarity of layers",
+    numbers: bool = False,
+    wrap: int = 2,
+    stages: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw (layers, layers) matrices side by side.
+
+    Args:
+        matrices: title -> (layers, layers).
+        layers: names, in order of depth.
+        limits: ends of the one colour scale, signed and white at zero if the lower is
+            negative; None gives each panel a scale of its own.
+        label: of the colour bars.
+        numbers: write each value into its cell.
+        wrap: panels per row.
+        stages: layer -> the part of the network that it is in; lines are drawn between parts.
+    """
+    wrap = min(wrap, len(matrices))
+    lines = -(-len(matrices) // wrap)
+    side = min((0.5 if numbers else 0.3) * len(layers) + 1.7, (WIDTH - 1) / wrap)
+    fig, axes = plt.subplots(lines, wrap, figsize=(side * wrap + 1, side * lines), squeeze=False)
+    for axis in axes.flat[len(matrices) :]:
+        axis.axis("off")
+    names = short_names(layers)
+    turned = 0 if max(map(len, names)) < 4 else 90
+    for axis, (title, matrix) in zip(axes.flat, matrices.items(), strict=False):
+        drawn = _image(axis, matrix, limits or _limits(matrix))
+        axis.set_xticks(range(len(layers)), names, rotation=turned, fontsize=8.5)
+        axis.set_yticks(range(len(layers)), names, fontsize=8.5)
+        axis.set_title(title)
+        if numbers:
+            _write(axis, drawn)
+        for k in _changes([(stages or {}).get(layer) for layer in layers]):
+            axis.axhline(k - 0.5, color="white", linewidth=1.5)
+            axis.axvline(k - 0.5, color="white", linewidth=1.5)
+        if limits is None:
+            _bar(fig, drawn, axis, label, shrink=0.8)
+    if limits is not None:
+        every = list(matrices.values())
+        _bar(fig, drawn, axes.ravel().tolist(), label, every, shrink=0.7)
+    return fig
 
 
 def clustered_matrices(
-    matrices: Mapping[str, np.ndarray],
-    orders: Mapping[str, np.ndarray],
-    groups: Sequence[str] | None = None,
+    matrices: Mapping[str, np.ndarray], orders: Mapping[str, np.ndarray], label: str = "r"
 ) -> Figure:
     """Draw (images, images) correlation matrices, a row of panels for each order of the images.
 
-    Neighbours in the order are averaged where there are more than 72 images.
+    Every panel has a scale of its own, whose ends are written below it; an arrow shows that
+    values lie beyond (the ends are the 2nd and 98th percentile). Neighbours in the order are
+    averaged where there are more than 72 images.
 
     Args:
         matrices: layer -> (images, images).
         orders: what the order is called -> (images,) indices.
-        groups: (images,) a group for each image, shown as a strip of colours above the
-            panels; "" for images without one.
+        label: of the values.
     """
-    size = (2.1 * len(matrices) + 0.8, 2.35 * len(orders) + 0.5)
+    names = short_names(list(matrices))
+    size = (min(WIDTH, 1.9 * len(matrices) + 0.6), 2.3 * len(orders) + 0.3)
     fig, axes = plt.subplots(len(orders), len(matrices), figsize=size, squeeze=False)
     for row, (name, order) in zip(axes, orders.items(), strict=True):
-        for axis, (layer, matrix) in zip(row, matrices.items(), strict=True):
-            low, high = _limits(matrix)
-            drawn = _coarse(matrix[np.ix_(order, order)], 72)
-            style = {"cmap": "cividis", "interpolation": "nearest", "aspect": "auto"}
-            image = axis.imshow(drawn, vmin=low, vmax=high, **style)
-            fig.colorbar(image, ax=axis, location="bottom", shrink=0.8, pad=0.02).ax.tick_params(
-                labelsize=7
-            )
-            if groups is not None:
-                _strip(axis, np.asarray(groups)[order], np.unique(groups))
-            axis.set_title(layer, fontsize=10, loc="center", pad=9)
+        for axis, title, matrix in zip(row, names, matrices.values(), strict=True):
+            coarse = _coarse(matrix[np.ix_(order, order)], 72)
+            drawn = _image(axis, coarse, _limits(matrix))
+            _bar(fig, drawn, axis, "", ends=True, location="bottom", shrink=0.9, pad=0.03)
+            axis.set_title(title, fontsize=10, loc="center")
             axis.set(xticks=[], yticks=[])
         row[0].set_ylabel(f"images, by the\nclusters of {name}", fontsize=10)
-    if groups is not None:
-        _legend(fig, [group for group in np.unique(groups) if group])
+    fig.supxlabel(f"colours: {label} of two images", fontsize=10)
     return fig
 
 
@@ -62,20 +108,13 @@ def matrix_with_images(
         order: (images,) indices.
         images: the images.
         title: above the matrix.
-        shown: how many thumbnails an axis.
+        shown: how many thumbnails stand along an axis.
     """
     fig, axis = plt.subplots(figsize=(7.4, 6.6))
-    low, high = _limits(matrix)
     side = len(order)
-    drawn = axis.imshow(
-        _coarse(matrix[np.ix_(order, order)], 125),
-        cmap="cividis",
-        interpolation="nearest",
-        vmin=low,
-        vmax=high,
-        extent=(-0.5, side - 0.5, side - 0.5, -0.5),
-    )
-    fig.colorbar(drawn, ax=axis, label="correlation r", shrink=0.7)
+    coarse = _coarse(matrix[np.ix_(order, order)], 125)
+    drawn = _image(axis, coarse, _limits(matrix), extent=(-0.5, side - 0.5, side - 0.5, -0.5))
+    _bar(fig, drawn, axis, "correlation r", shrink=0.7)
     step = side / shown
     for place in (np.arange(shown) + 0.5) * step:
         picture = images.thumbnail(order[int(place)], 64)
@@ -88,38 +127,126 @@ def matrix_with_images(
     return fig
 
 
-def layer_matrices(
-    matrices: Mapping[str, np.ndarray],
-    layers: Sequence[str],
-    limits: tuple[float, float] = (0, 1),
-    numbers: bool = False,
-    columns: int = 2,
+def compared_matrices(
+    pairs: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    groups: Sequence[str] | None = None,
+    limits: Limits | None = None,
+    difference: float | None = None,
+    label: str = "r",
+    wrap: int = 7,
 ) -> Figure:
-    """Draw (layers, layers) similarity matrices side by side on one colour scale.
+    """Draw ours above the published matrix above their difference, a column for each layer.
 
     Args:
-        matrices: title -> (layers, layers).
-        layers: names, in depth order.
-        limits: ends of the colour scale.
-        numbers: write each value into its cell.
-        columns: panels a row.
+        pairs: layer -> (ours, published), both (images, images).
+        groups: (images,) the category of each image; thin lines part categories.
+        limits: ends of the scale of ours and published; default: of the values off the diagonal.
+        difference: the scale of differences reaches from -difference to difference;
+            default: the largest. Arrows show what is clipped.
+        label: of the values.
+        wrap: columns; more layers go into further blocks of three rows.
     """
-    columns = min(columns, len(matrices))
-    rows = -(-len(matrices) // columns)
-    side = 0.27 * len(layers) + 1.7 if not numbers else 0.5 * len(layers) + 1.5
-    size = (side * columns + 0.6, side * rows)
-    fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
-    for axis in axes.flat[len(matrices) :]:
+    off = {layer: ours - theirs for layer, (ours, theirs) in pairs.items()}
+    both = [matrix for pair in pairs.values() for matrix in pair]
+    apart = [matrix[np.triu_indices(len(matrix), 1)] for matrix in both]
+    limits = limits or (min(map(np.nanmin, apart)), max(map(np.nanmax, apart)))
+    reach = difference or max(np.nanmax(np.abs(each)) for each in off.values())
+    wrap = min(wrap, len(pairs))
+    blocks = -(-len(pairs) // wrap)
+    side = min(3.2, (WIDTH - 1.8) / wrap)
+    size = (side * wrap + 1.8, (3 * side + 0.5) * blocks)
+    fig, axes = plt.subplots(3 * blocks, wrap, figsize=size, squeeze=False)
+    for axis in axes.flat:
         axis.axis("off")
-    for axis, (title, matrix) in zip(axes.flat, matrices.items(), strict=False):
-        drawn = axis.imshow(matrix, cmap="viridis", vmin=limits[0], vmax=limits[1])
-        axis.set_xticks(range(len(layers)), layers, rotation=90, fontsize=8)
-        axis.set_yticks(range(len(layers)), layers, fontsize=8)
-        axis.set_title(title)
-        if numbers:
-            _write(axis, matrix, sum(limits) / 2)
-    fig.colorbar(drawn, ax=axes, label="similarity of layers", shrink=0.6)
+    names = dict(zip(pairs, short_names(list(pairs)), strict=True))
+    for k, (layer, pair) in enumerate(pairs.items()):
+        block, column = divmod(k, wrap)
+        for j, matrix in enumerate((*pair, off[layer])):
+            axis = axes[3 * block + j, column]
+            axis.axis("on")
+            axis.set(xticks=[], yticks=[])
+            drawn = _image(axis, matrix, limits if j < 2 else (-reach, reach))
+            for at in _changes(list(groups) if groups is not None else []):
+                axis.axhline(at - 0.5, color="0.5", linewidth=0.4)
+                axis.axvline(at - 0.5, color="0.5", linewidth=0.4)
+            if column == 0:
+                axis.set_ylabel(("ours", "published", "ours −\npublished")[j], fontsize=10)
+            if j == 0:
+                axis.set_title(names[layer], fontsize=10, loc="center")
+                values = drawn
+    style = {"shrink": 0.5, "aspect": 30, "pad": 0.01}
+    _bar(fig, values, axes[: 3 * blocks : 3].ravel().tolist(), label, both, **style)
+    _bar(fig, drawn, axes[2 : 3 * blocks : 3].ravel().tolist(), "difference", list(off.values()),
+         **style)  # fmt: skip
     return fig
+
+
+def category_map(
+    table: pd.DataFrame, measure: str, stages: Mapping[str, str] | None = None
+) -> Figure:
+    """Draw, for each category and layer, how far its mean lies from the layer's mean.
+
+    Args:
+        table: tidy table with columns layer, depth, category, measure, value.
+        measure: which measure of the table to draw.
+        stages: layer -> the part of the network that it is in.
+    """
+    chosen = table[table["measure"] == measure]
+    means = chosen.pivot_table(index="category", columns="depth", values="value")
+    away = (means - means.mean(axis=0)).to_numpy()
+    limit = float(np.nanmax(np.abs(away)))
+    layers = chosen.drop_duplicates("depth").sort_values("depth")[["layer"]]
+    layers = layers.assign(depth=range(len(layers)))
+    if stages is not None:
+        layers["stage"] = layers["layer"].map(stages)
+    fig, axis = plt.subplots(figsize=(10, 0.34 * len(means) + 1.9))
+    drawn = _image(axis, away, (-limit, limit), aspect="auto")
+    axis.set_yticks(range(len(means)), means.index)
+    depth_axis(axis, layers, 8.5)
+    axis.set_xlim(-0.5, len(layers) - 0.5)
+    axis.grid(False)
+    _bar(fig, drawn, axis, f"{measure}: category − all", pad=0.01)
+    return fig
+
+
+def _image(axis: Axes, matrix: np.ndarray, limits: Limits, **style: object) -> AxesImage:
+    """Draw a matrix; a scale that reaches below zero is signed, white at zero."""
+    low, high = limits
+    signed = low < 0 < high
+    if signed:
+        low, high = -max(-low, high), max(-low, high)
+    colours = plt.get_cmap(DIVERGING if signed else SEQUENTIAL).with_extremes(bad="0.85")
+    axis.spines[:].set_visible(False)
+    return axis.imshow(matrix, cmap=colours, vmin=low, vmax=high, interpolation="nearest", **style)
+
+
+def _bar(
+    fig: Figure,
+    drawn: AxesImage,
+    axes: Axes | list[Axes],
+    label: str,
+    matrices: Sequence[np.ndarray] | None = None,
+    ends: bool = False,
+    **style: object,
+) -> Colorbar:
+    """Draw a colour bar, with an arrow at each end beyond which there are values.
+
+    Args:
+        matrices: all that share the scale; default: the drawn one.
+        ends: write the ends of the scale only.
+    """
+    every = [drawn.get_array().filled(np.nan)] if matrices is None else matrices
+    low, high = drawn.get_clim()
+    slack = 1e-9 * (high - low)
+    below = min(map(np.nanmin, every)) < low - slack
+    above = max(map(np.nanmax, every)) > high + slack
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]
+    bar = fig.colorbar(drawn, ax=axes, label=label, extend=extend, **style)
+    if ends:
+        digits = max(2, 1 - int(np.floor(np.log10(max(high - low, 1e-9)))))
+        bar.set_ticks([low, high], labels=[number(low, digits), number(high, digits)])
+        bar.ax.tick_params(labelsize=8.5)
+    return bar
 
 
 def _coarse(matrix: np.ndarray, most: int) -> np.ndarray:
@@ -136,28 +263,20 @@ def _coarse(matrix: np.ndarray, most: int) -> np.ndarray:
     return np.nanmean(padded.reshape(side // width, width, -1, width), axis=(1, 3))
 
 
-def _limits(matrix: np.ndarray) -> np.ndarray:
-    return np.nanpercentile(matrix[np.triu_indices(len(matrix), 1)], [2, 98])
+def _limits(matrix: np.ndarray) -> Limits:
+    low, high = np.nanpercentile(matrix[np.triu_indices(len(matrix), 1)], [2, 98])
+    # Correlations that hardly reach below zero are not a signed matter.
+    return (0.0, float(high)) if -0.1 * high < low < 0 else (float(low), float(high))
 
 
-def _write(axis: Axes, matrix: np.ndarray, middle: float) -> None:
+def _changes(groups: Sequence[str | None]) -> list[int]:
+    return [k for k in range(1, len(groups)) if groups[k] != groups[k - 1]]
+
+
+def _write(axis: Axes, drawn: AxesImage) -> None:
+    matrix = drawn.get_array().filled(np.nan)
+    colours = drawn.cmap(drawn.norm(matrix))
+    bright = colours[..., :3] @ (0.299, 0.587, 0.114) > 0.5
     for (i, j), value in np.ndenumerate(matrix):
-        colour = "black" if value > middle else "white"
-        axis.text(j, i, f"{value:.2f}".replace("0.", "."), ha="center", va="center", color=colour)
-
-
-def _strip(axis: Axes, groups: np.ndarray, names: np.ndarray) -> None:
-    colours = _colours([name for name in names if name]) | {"": (1, 1, 1)}
-    strip = np.array([[colours[group] for group in groups]])
-    inset = axis.inset_axes([0, 1.01, 1, 0.035])
-    inset.imshow(strip, aspect="auto")
-    inset.axis("off")
-
-
-def _legend(fig: Figure, names: list[str]) -> None:
-    handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in _colours(names).values()]
-    fig.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=9)
-
-
-def _colours(names: Sequence[str]) -> dict[str, tuple]:
-    return {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(names)}
+        style = {"ha": "center", "va": "center", "fontsize": 9}
+        axis.text(j, i, number(value), color="black" if bright[i, j] else "white", **style)

@@ -1,22 +1,19 @@
-"""Embeddings of layers side by side: a density picture of every class, and a panel to explore."""
+"""Embeddings of layers side by side: density pictures of the classes, and a panel to explore."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
 import ipywidgets
 import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from helpers.data import LabelledImages
-from helpers.plotting.style import COLOURS
+from helpers.plotting.scatter import name_points
+from helpers.plotting.style import COLOURS, WIDTH, light_picture
 
 Panels = Mapping[tuple[str, str], np.ndarray]
 Backdrops = Mapping[tuple[str, str], tuple[np.ndarray, tuple[float, float, float, float]]]
@@ -28,7 +25,7 @@ _MARGIN = 0.03
 def shade(
     points: np.ndarray, labels: np.ndarray, classes: int, bins: int
 ) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """Turn points into a picture: hue tells the class, opacity how many points there are.
+    """Turn points into a picture: hue shows the class, opacity the number of points.
 
     Every pixel mixes the colours of the classes in it by their counts, and its
     opacity grows with the logarithm of their number, so that neither 60,000
@@ -75,17 +72,22 @@ def embedding_grid(
         title: above the figure.
     """
     conditions, layers = (list(dict.fromkeys(key[i] for key in panels)) for i in (0, 1))
+    side = min(3.1, WIDTH / len(layers))
     fig, axes = plt.subplots(
         len(conditions),
         len(layers),
-        figsize=(3.1 * len(layers), 3.25 * len(conditions) + 0.3),
+        figsize=(side * len(layers), (side + 0.15) * len(conditions) + 0.3),
         squeeze=False,
     )
     for row, condition in zip(axes, conditions, strict=True):
         for axis, layer in zip(row, layers, strict=True):
-            _panel(axis, panels[condition, layer], labels, class_names)
+            _panel(axis, panels[condition, layer], labels, len(class_names))
             axis.set_title(f"{layer}, {condition}", loc="center")
     fig.suptitle(title, fontsize=13)
+    for axis, key in zip(
+        axes.flat, ((c, layer) for c in conditions for layer in layers), strict=True
+    ):
+        _name_classes(axis, panels[key], labels, class_names)
     return fig
 
 
@@ -138,19 +140,6 @@ def embedding_explorer(
     return ipywidgets.VBox([ipywidgets.HBox([category, rank]), image])
 
 
-def light_picture(fig: Figure, dpi: int = 72, colours: int = 64) -> display.Image:
-    """Turn a figure into a picture of few colours and close it, to keep a notebook small.
-
-    A density picture of 60,000 points takes four times as many bytes in full colour.
-    """
-    buffer, small = io.BytesIO(), io.BytesIO()
-    fig.savefig(buffer, dpi=dpi, bbox_inches="tight")
-    plt.close(fig)
-    picture = Image.open(buffer).convert("RGB")
-    picture.quantize(colours, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
-    return display.Image(small.getvalue())
-
-
 def embedded_image(
     panels: Panels,
     images: np.ndarray,
@@ -172,7 +161,7 @@ def embedded_image(
         ends = [_by_distance(first, labels == c)[-1] for c in np.unique(labels)]
         own = [first[labels == labels[e]].mean(axis=0) for e in ends]
         i = int(ends[np.argmax(np.linalg.norm(first[ends] - own, axis=1))])
-    fig, axes = plt.subplots(1, len(panels) + 1, figsize=(2.6 * (len(panels) + 1), 2.9))
+    fig, axes = plt.subplots(1, len(panels) + 1, figsize=(min(WIDTH, 2.6 * (len(panels) + 1)), 2.9))
     axes[0].imshow(images[i], cmap="gray_r")
     axes[0].set_title(f"image {i}, a “{class_names[labels[i]]}”", loc="center", fontsize=10)
     axes[0].axis("off")
@@ -194,27 +183,23 @@ def _backdrops(panels: Panels, labels: np.ndarray, classes: int) -> Backdrops:
     return {key: shade(p, labels, classes, _bins(len(p))) for key, p in panels.items()}
 
 
-def _panel(
-    axis: Axes,
-    points: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
-) -> None:
-    picture, extent = shade(points, labels, len(class_names), _bins(len(points)))
+def _panel(axis: Axes, points: np.ndarray, labels: np.ndarray, classes: int) -> None:
+    picture, extent = shade(points, labels, classes, _bins(len(points)))
     axis.imshow(picture, extent=extent, origin="lower", interpolation="nearest")
-    for c, name in enumerate(class_names):
-        if (labels == c).any():
-            axis.text(
-                *points[labels == c].mean(axis=0),
-                str(name),
-                ha="center",
-                va="center",
-                fontsize=9,
-                weight="bold",
-                color=np.array(COLOURS[c % len(COLOURS)]) * 0.55,
-                path_effects=_HALO,
-            )
     _bare(axis)
+
+
+def _name_classes(
+    axis: Axes, points: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+) -> None:
+    """Write every class at its centroid, or beside it where another name is there already."""
+    present = [c for c in range(len(class_names)) if (labels == c).any()]
+    x, y = np.array([points[labels == c].mean(axis=0) for c in present]).T
+    colours = [tuple(np.array(COLOURS[c % len(COLOURS)]) * 0.55) for c in present]
+    style = {"weight": "bold", "path_effects": _HALO}
+    name_points(
+        axis, x, y, [str(class_names[c]) for c in present], centred=True, colours=colours, **style
+    )
 
 
 def _bare(axis: Axes) -> None:
@@ -232,25 +217,3 @@ def _by_distance(points: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     members = np.flatnonzero(chosen)
     distance = np.linalg.norm(points[members] - points[members].mean(axis=0), axis=1)
     return members[np.argsort(distance, kind="stable")]
-
-
-def class_examples(sets: Sequence[LabelledImages], each: int) -> Figure:
-    """Show the first training images of every class, a block of rows for each data set.
-
-    Args:
-        sets: data sets with ten classes or so.
-        each: images of every class.
-    """
-    fig, axes = plt.subplots(1, len(sets), figsize=(5.2 * len(sets), 0.5 * each + 0.9))
-    for axis, arrays in zip(np.atleast_1d(axes), sets, strict=True):
-        classes = range(len(arrays.class_names))
-        chosen = [arrays.x_train[arrays.y_train == c][:each] for c in classes]
-        framed = [np.pad(images, ((0, 0), (1, 1), (1, 1))) for images in chosen]
-        axis.imshow(np.block([[images[k] for images in framed] for k in range(each)]), "gray_r")
-        width = arrays.x_train.shape[2] + 2
-        middles = width * (np.array(classes) + 0.5)
-        axis.set_xticks(middles, arrays.class_names, rotation=45, ha="right", fontsize=9)
-        axis.set(yticks=[])
-        axis.set_title(arrays.title, fontsize=9)
-        axis.spines[:].set_visible(False)
-    return fig

@@ -1,0 +1,130 @@
+"""Images: grids of thumbnails, contact sheets by group, and examples of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw
+
+from helpers.data import ImageSet, LabelledImages
+from helpers.plotting.style import WIDTH
+
+
+def image_grid(
+    images: ImageSet, indices: Sequence[int], columns: int = 8, labels: Sequence[str] | None = None
+) -> Figure:
+    """Show some images of a set as thumbnails, each under its label.
+
+    Args:
+        images: the image set.
+        indices: which images, in the order shown.
+        columns: thumbnails per row.
+        labels: a text for each index; default: the categories.
+    """
+    labels = images.category[np.asarray(indices)] if labels is None else labels
+    rows = -(-len(indices) // columns)
+    fig, axes = plt.subplots(rows, columns, figsize=(1.15 * columns, 1.35 * rows), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, i, label in zip(axes.flat, indices, labels, strict=False):
+        axis.imshow(images.thumbnail(i, 96))
+        axis.set_title(str(label), fontsize=9, loc="center", pad=2)
+    return fig
+
+
+def contact_sheet(
+    images: ImageSet,
+    groups: Sequence[str] | None = None,
+    per_group: int = 8,
+    blocks: int = 1,
+    crop: float | None = None,
+    side: int = 72,
+) -> Figure:
+    """Show the first images of every group (category, cluster), a row of thumbnails per group.
+
+    Args:
+        images: the image set, best first.
+        groups: (images,) the group of each image; those with "" are left out. Groups are
+            shown in the order in which they first occur. Default: the categories.
+        per_group: thumbnails per group.
+        blocks: columns of groups, for many of them.
+        crop: show the whole pictures, and pale what lies outside the centre square that a
+            network sees, whose side is this share of the shorter side (1: the largest
+            square; 0.875: as in most ImageNet evaluations). Default: that square only.
+        side: of a thumbnail, in pixels.
+
+    Raises:
+        ValueError: groups do not fit the images, or all are "".
+    """
+    groups = np.asarray(images.category if groups is None else groups, str)
+    if len(groups) != len(images) or not (groups != "").any():
+        raise ValueError(f"{len(groups)} groups for {len(images)} images: one each, not all empty")
+    names = [name for name in dict.fromkeys(groups.tolist()) if name]
+    sizes = {name: int((groups == name).sum()) for name in names}
+    per_block = -(-len(names) // blocks)
+    per_group = min(per_group, max(sizes.values()))
+    wide = (WIDTH if blocks > 1 else min(WIDTH, 1.6 + 0.95 * per_group)) / blocks
+    high = (wide - 1.6) / per_group
+    size = (wide * blocks, max(0.26, high) * per_block + 0.2)
+    fig, axes = plt.subplots(1, blocks, figsize=size, squeeze=False)
+    for b, axis in enumerate(axes.flat):
+        part = names[b * per_block : (b + 1) * per_block]
+        sheet = np.full((per_block * side, per_group * side, 3), 255, np.uint8)
+        for row, name in enumerate(part):
+            for column, i in enumerate(np.flatnonzero(groups == name)[:per_group]):
+                cell = images.thumbnail(i, side - 4) if crop is None else _whole(
+                    images[int(i)], side - 4, crop
+                )  # fmt: skip
+                at = (row * side + 2, column * side + 2)
+                sheet[at[0] : at[0] + side - 4, at[1] : at[1] + side - 4] = cell
+        axis.imshow(sheet)
+        labels = [f"{name.replace('_', ' ')} ({sizes[name]})" for name in part]
+        axis.set_yticks((np.arange(len(part)) + 0.5) * side, labels, fontsize=9)
+        axis.set(xticks=[])
+        axis.tick_params(length=0)
+        axis.spines[:].set_visible(False)
+    return fig
+
+
+def class_examples(sets: Sequence[LabelledImages], each: int) -> Figure:
+    """Show the first training images of every class, a block of rows for each data set.
+
+    Args:
+        sets: data sets with ten classes or so.
+        each: images of every class.
+    """
+    size = (min(WIDTH, 5.2 * len(sets)), 0.5 * each + 0.9)
+    fig, axes = plt.subplots(1, len(sets), figsize=size, squeeze=False)
+    for axis, arrays in zip(axes.flat, sets, strict=True):
+        classes = range(len(arrays.class_names))
+        chosen = [arrays.x_train[arrays.y_train == c][:each] for c in classes]
+        framed = [np.pad(images, ((0, 0), (1, 1), (1, 1))) for images in chosen]
+        axis.imshow(np.block([[images[k] for images in framed] for k in range(each)]), "gray_r")
+        width = arrays.x_train.shape[2] + 2
+        middles = width * (np.array(classes) + 0.5)
+        axis.set_xticks(middles, arrays.class_names, rotation=45, ha="right", fontsize=9)
+        axis.set(yticks=[])
+        axis.set_title(arrays.title, fontsize=9)
+        axis.spines[:].set_visible(False)
+    return fig
+
+
+def _whole(pixels: np.ndarray, side: int, crop: float) -> np.ndarray:
+    """Return a whole picture within a white square, pale outside the part that is seen."""
+    height, width = pixels.shape[:2]
+    coloured = np.ascontiguousarray(np.broadcast_to(pixels, (height, width, 3)))
+    scale = side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = Image.fromarray(coloured).resize(size, Image.Resampling.LANCZOS)
+    half = crop * min(size) / 2
+    left, top = size[0] / 2 - half, size[1] / 2 - half
+    seen = (round(left), round(top), round(left + 2 * half), round(top + 2 * half))
+    pale = Image.blend(small, Image.new("RGB", size, "white"), 0.65)
+    pale.paste(small.crop(seen), seen[:2])
+    ImageDraw.Draw(pale).rectangle((*seen[:2], seen[2] - 1, seen[3] - 1), outline=(30, 30, 30))
+    sheet = Image.new("RGB", (side, side), "white")
+    sheet.paste(pale, ((side - size[0]) // 2, (side - size[1]) // 2))
+    return np.asarray(sheet)
