@@ -43,7 +43,7 @@ def histograms(model, images) -> None:
         layer: (EDGES, each["histogram"].counts / each["histogram"].total)
         for layer, each in seen.items()
     }
-    plotting.histogram_panels(shares, dict.fromkeys(shares, "")).canvas.draw()
+    plotting.histograms(shares).canvas.draw()
     matplotlib.pyplot.close("all")
 
 

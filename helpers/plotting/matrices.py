@@ -174,7 +174,7 @@ def compared_matrices(
             if j == 0:
                 axis.set_title(names[layer], fontsize=10, loc="center")
                 values = drawn
-    style = {"shrink": 0.5, "aspect": 30, "pad": 0.01}
+    style = {"shrink": 0.45, "aspect": 30, "pad": 0.01}
     _bar(fig, values, axes[: 3 * blocks : 3].ravel().tolist(), label, both, **style)
     _bar(fig, drawn, axes[2 : 3 * blocks : 3].ravel().tolist(), "difference", list(off.values()),
          **style)  # fmt: skip
