@@ -4,13 +4,14 @@ Start with `select` (names of layers) and `activations` (name -> array for all i
 What does not fit into memory passes batch by batch: `measure` applies measures to every
 image and layer, `accumulate` feeds accumulators, `category_responses` averages over the
 images of each category, and `stream` yields the batches themselves. `branches` finds the
-branches that a module of a network joins.
+branches that a module of a network joins, `describe` tabulates layers' shapes and stages.
 """
 
 from helpers.layers._branches import branches
 from helpers.layers._categories import CategoryMeans, Responses, category_responses
 from helpers.layers._graph import select
 from helpers.layers._passes import Accumulator, accumulate, activations, measure
+from helpers.layers._shapes import describe
 from helpers.layers._stream import Batch, spatial_mean, stream
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "activations",
     "branches",
     "category_responses",
+    "describe",
     "measure",
     "select",
     "spatial_mean",

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from helpers.layers._graph import parents, upstream
+
 
 def branches(model: keras.Model, layer: str) -> dict[str, str]:
     """Find the branches that a layer joins, from the graph of the model.
@@ -25,13 +27,13 @@ def branches(model: keras.Model, layer: str) -> dict[str, str]:
         ValueError: there is no such layer, or it has only one input.
     """
     joint = model.get_layer(layer)
-    ends = _parents(joint)
+    ends = parents(joint)
     if len(ends) < 2:
         raise ValueError(f"layer {layer!r} joins no branches: it has only one input")
-    upstream = [_upstream(end) for end in ends]
-    shared = set.intersection(*({id(operation) for operation in part} for part in upstream))
+    parts = [upstream(end) for end in ends]
+    shared = set.intersection(*({id(operation) for operation in part} for part in parts))
     found: dict[str, str] = {}
-    for end, part in zip(ends, upstream, strict=True):
+    for end, part in zip(ends, parts, strict=True):
         own = [operation for operation in part if id(operation) not in shared]
         label = name = _label(own)
         count = 1
@@ -40,23 +42,6 @@ def branches(model: keras.Model, layer: str) -> dict[str, str]:
             label = f"{name} ({count})"
         found[label] = end.name
     return found
-
-
-def _parents(operation: Any) -> list[Any]:
-    if isinstance(operation, keras.layers.InputLayer):
-        return []
-    return [tensor._keras_history.operation for tensor in keras.tree.flatten(operation.input)]
-
-
-def _upstream(operation: Any) -> list[Any]:
-    """Return an operation and everything that it depends on, each once."""
-    found, waiting = {}, [operation]
-    while waiting:
-        each = waiting.pop()
-        if id(each) not in found:
-            found[id(each)] = each
-            waiting += _parents(each)
-    return list(found.values())
 
 
 def _label(operations: list[Any]) -> str:

@@ -1,4 +1,4 @@
-"""Names of a model's layers, read from its graph."""
+"""Names of a model's layers and what they depend on, read from its graph."""
 
 from __future__ import annotations
 
@@ -79,6 +79,24 @@ def operations(model: keras.Model, prefix: str = "") -> dict[str, Any]:
             found |= operations(operation, name + "/")
         found[name] = operation
     return found
+
+
+def parents(operation: Any) -> list[Any]:
+    """Return the operations whose outputs enter an operation."""
+    if isinstance(operation, keras.layers.InputLayer):
+        return []
+    return [tensor._keras_history.operation for tensor in keras.tree.flatten(operation.input)]
+
+
+def upstream(operation: Any) -> list[Any]:
+    """Return an operation and everything that it depends on, each once."""
+    found, waiting = {}, [operation]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in found:
+            found[id(each)] = each
+            waiting += parents(each)
+    return list(found.values())
 
 
 def title(model: keras.Model) -> str:
