@@ -31,10 +31,13 @@ class Similarity(NamedTuple):
     Attributes:
         correlation: (images, images) Pearson correlations of the flattened activations.
         gram: (images, images) inner products of the same, as `cka` wants them.
+        centred: (images, images) Pearson correlations after each unit's mean over the images
+            has been taken off, so that a pattern which all images share counts no more.
     """
 
     correlation: Array
     gram: Array
+    centred: Array
 
 
 def correlation(x: ArrayLike, block: int = BLOCK, layer: str = "") -> Array:
@@ -221,6 +224,7 @@ def _similarity(
             f"activations{where} are NaN, infinite, or too large or small for float32 in images "
             f"{np.flatnonzero(~usable).tolist()}"
         )
+    centred = _unit_centred(matrix)
     matrix[constant] = matrix[:, constant] = np.nan
     if constant.any():
         warnings.warn(
@@ -228,7 +232,20 @@ def _similarity(
             "they have no correlation (NaN)",
             stacklevel=3,
         )
-    return Similarity(to_correlation(matrix), gram)
+    return Similarity(to_correlation(matrix), gram, to_correlation(centred))
+
+
+def _unit_centred(covariance: Array) -> Array:
+    """Return covariances of patterns less their mean pattern, from those of the patterns.
+
+    Centring over units and over images commute. An image of which no more is left than the
+    rounding of float32 gets NaN.
+    """
+    centred = covariance - covariance.mean(axis=0)
+    centred -= centred.mean(axis=1, keepdims=True)
+    lost = np.diagonal(centred) <= 1e-6 * np.abs(np.diagonal(covariance)).max()
+    centred[lost] = centred[:, lost] = np.nan
+    return centred
 
 
 def _require(images: int, units: int, layer: str) -> None:

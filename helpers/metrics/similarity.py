@@ -1,21 +1,21 @@
 """Similarity of images to a layer, and of layers to one another.
 
 Correlation matrices between images, from arrays or from a stream of batches too big for
-memory; what groups of images have in common (`contrast`, `within_superiority`); correlations
-and CKA between layers' matrices; a bootstrap over images; the order in which a clustering
-puts the images.
+memory; what groups of images have in common (`contrast`, `within_superiority`); layers
+compared by these matrices (`second_order`, `cka`) or by their units (`svcca`); a bootstrap
+over images; the order in which a clustering puts the images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from helpers.metrics._checks import at_least, one_each, square_matrices, unmasked
+from helpers.metrics._checks import at_least, finite, one_each, square_matrices, unmasked
 from helpers.metrics._patterns import (
     Patterns,
     Similarity,
@@ -36,10 +36,12 @@ __all__ = [
     "contrast",
     "correlation",
     "decorrelation",
+    "effective_dimensions",
     "matrices",
     "pattern_store",
     "resample",
     "second_order",
+    "svcca",
     "within_superiority",
 ]
 
@@ -166,39 +168,41 @@ def second_order(correlations: Sequence[ArrayLike], weights: ArrayLike | None = 
     pairs = pairs - pairs.mean(axis=0)
     if weights is None:
         return to_correlation(pairs.T @ pairs)
-    layers = pairs.shape[1]
-    first, second = np.triu_indices(layers)
-    moments, sums, total = 0.0, 0.0, 0.0
-    for rows, share in _pair_weights(_weights(weights, stack.shape[-1]), above):
-        part = pairs[rows]
-        moments += share @ (part[:, first] * part[:, second])
-        sums += share @ part
-        total += share.sum(axis=1)
+    weights = _weights(weights, stack.shape[-1])
+    moments, sums, total = _moments(pairs, above, weights)
     sums /= np.sqrt(total)[:, None]
-    square = np.empty((len(sums), layers, layers))
-    square[:, first, second] = square[:, second, first] = moments
-    return to_correlation(square - sums[:, :, None] * sums[:, None, :])
+    return to_correlation(moments - sums[:, :, None] * sums[:, None, :])
 
 
-def cka(grams: Sequence[ArrayLike], debiased: bool = False) -> Array:
+def cka(
+    grams: Sequence[ArrayLike], debiased: bool = False, weights: ArrayLike | None = None
+) -> Array:
     """Compare layers by linear centred kernel alignment.
 
     Args:
         grams: one (images, images) matrix of inner products per layer.
         debiased: use the unbiased estimate of HSIC (Song et al. 2012, eq. 5; needs 4 images
             or more), which does not grow with the number of units; else the plain one.
+        weights: (resamples, images) from `resample`, for a bootstrap over images of the
+            debiased measure; an image drawn twice is never paired with itself.
 
     Returns:
-        (layers, layers); 1 where two layers are equal up to rotation, scale and offset of
-        their units (Kornblith et al. 2019, eq. 1-3, on centred Gram matrices).
+        (layers, layers) or, with weights, (resamples, layers, layers); 1 where two layers are
+        equal up to rotation, scale and offset of their units (Kornblith et al. 2019, eq. 1-3,
+        on centred Gram matrices).
 
     Raises:
-        ValueError: fewer than 2 images (4 if debiased), or matrices that are not square.
+        ValueError: fewer than 2 images (4 if debiased), matrices that are not square, or
+            weights for the plain measure.
     """
     stack = square_matrices(grams, "grams").copy()
     n = stack.shape[-1]
     if n < (least := 4 if debiased else 2):
         raise ValueError(f"{'debiased ' * debiased}CKA needs at least {least} images, got {n}")
+    if weights is not None:
+        if not debiased:
+            raise ValueError("only debiased CKA has a bootstrap: pass debiased=True")
+        return _resampled_cka(stack, _weights(weights, n))
     if debiased:
         index = np.arange(n)
         stack[:, index, index] = 0
@@ -211,6 +215,58 @@ def cka(grams: Sequence[ArrayLike], debiased: bool = False) -> Array:
         stack -= stack.mean(axis=2, keepdims=True)
     flat = stack.reshape(len(stack), -1)
     return to_correlation(flat @ flat.T)
+
+
+def svcca(activations: Sequence[ArrayLike], variance: float = 0.99) -> Array:
+    """Compare layers by canonical correlations between their principal components.
+
+    Singular vector canonical correlation analysis (Raghu et al. 2017, NIPS 30, section 2):
+    of each layer the components are kept that explain most of its variance; the mean of the
+    canonical correlations of two layers' components is their similarity. It needs many more
+    images than components: of independent layers it grows with components / images.
+
+    Args:
+        activations: one (images, units) per layer, such as spatial means of channels.
+        variance: the share of a layer's variance that its components must explain.
+
+    Returns:
+        (layers, layers); NaN for a layer without variance.
+
+    Raises:
+        ValueError: layers of different length or with NaN or infinity, or a share that is not
+            above 0 and at most 1.
+    """
+    if not 0 < variance <= 1:
+        raise ValueError(f"variance={variance!r}: choose a share above 0 and at most 1")
+    layers = [finite(x, "activations", ("images", "units"), least=2) for x in activations]
+    if len({len(x) for x in layers}) > 1:
+        raise ValueError(f"layers have {sorted({len(x) for x in layers})} images: give the same")
+    scores = [_components(x, variance) for x in layers]
+    found = np.full((len(layers), len(layers)), np.nan)
+    for i, j in zip(*np.triu_indices(len(layers)), strict=True):
+        if scores[i].size and scores[j].size:
+            canonical = np.linalg.svd(scores[i].T @ scores[j], compute_uv=False)
+            found[i, j] = found[j, i] = np.clip(canonical, 0, 1).mean()
+    return found
+
+
+def effective_dimensions(gram: ArrayLike) -> float:
+    """Return over how many directions a layer's variance over images is spread.
+
+    The participation ratio of the eigenvalues of the covariance of units, (sum l)^2 / sum l^2:
+    d where d directions have the same variance, 1 where one has it all.
+
+    Args:
+        gram: (images, images) inner products, as `Similarity.gram`.
+
+    Returns:
+        1 to images - 1; NaN where all images are the same.
+    """
+    centred = square_matrices(gram, "gram", 2)
+    centred = centred - centred.mean(axis=0)
+    centred -= centred.mean(axis=1, keepdims=True)
+    spread = (centred**2).sum()
+    return float(np.trace(centred) ** 2 / spread) if spread else np.nan
 
 
 def cluster_order(correlations: ArrayLike) -> NDArray[np.intp]:
@@ -233,13 +289,64 @@ def cluster_order(correlations: ArrayLike) -> NDArray[np.intp]:
     return np.concatenate([known[hierarchy.leaves_list(tree)], np.flatnonzero(lost)])
 
 
-def _pair_weights(
-    weights: Array, above: tuple[np.ndarray, np.ndarray], chunk: int = 4096
-) -> Iterable[tuple[slice, Array]]:
-    """Yield slices of the pairs with their weights (resamples, pairs), in bounded memory."""
-    for start in range(0, len(above[0]), chunk):
+def _moments(
+    pairs: Array, above: tuple[np.ndarray, np.ndarray], weights: Array, chunk: int = 4096
+) -> tuple[Array, Array, Array]:
+    """Sum over pairs of images, each as often as it was drawn, in bounded memory.
+
+    Args:
+        pairs: (pairs, layers).
+        above: both images of each pair.
+        weights: (resamples, images).
+        chunk: pairs taken at a time.
+
+    Returns:
+        Sums of products of two layers (resamples, layers, layers), of each layer (resamples,
+        layers), and of the weights (resamples,).
+    """
+    layers = pairs.shape[1]
+    first, second = np.triu_indices(layers)
+    products, sums, total = 0.0, 0.0, 0.0
+    for start in range(0, len(pairs), chunk):
         rows = slice(start, start + chunk)
-        yield rows, weights[:, above[0][rows]] * weights[:, above[1][rows]]
+        part, share = pairs[rows], weights[:, above[0][rows]] * weights[:, above[1][rows]]
+        products += share @ (part[:, first] * part[:, second])
+        sums += share @ part
+        total += share.sum(axis=1)
+    square = np.empty((len(weights), layers, layers))
+    square[:, first, second] = square[:, second, first] = products
+    return square, sums, total
+
+
+def _resampled_cka(grams: Array, weights: Array) -> Array:
+    """Return debiased CKA of bootstrap samples, (resamples, layers, layers).
+
+    The unbiased estimate of HSIC is, up to a factor that CKA loses, the sum of products of what
+    is left of two Gram matrices, without their diagonals, when the best sum of one number per
+    row and one per column is taken off; "best" here counts each pair as often as it was drawn.
+    """
+    grams -= grams.mean(axis=1, keepdims=True)
+    grams -= grams.mean(axis=2, keepdims=True)
+    above = np.triu_indices(grams.shape[-1], 1)
+    square, *_ = _moments(grams[:, *above].T, above, weights)
+    index = np.arange(grams.shape[-1])
+    grams[:, index, index] = 0
+    rows = grams @ weights.T  # (layers, images, resamples), as all that follows
+    left = weights.sum(axis=1) - 2 * weights.T
+    offset = (weights.T / left * rows).sum(axis=1) / (1 + (weights.T / left).sum(axis=0))
+    effects = (rows - offset[:, None]) / left
+    return to_correlation(square - np.einsum("kir,lir->rkl", rows, weights.T * effects))
+
+
+def _components(x: Array, variance: float) -> Array:
+    """Return the principal components (images, components) of unit length, the largest first."""
+    centred = x - x.mean(axis=0)
+    scores, strength, _ = np.linalg.svd(centred, full_matrices=False)
+    explained = np.cumsum(strength**2)
+    if explained[-1] <= 1e-12 * (x**2).sum():
+        return scores[:, :0]
+    kept = np.searchsorted(explained, variance * explained[-1] * (1 - 1e-12)) + 1
+    return scores[:, :kept]
 
 
 def _pairs(correlations: Sequence[ArrayLike]) -> tuple[Array, np.ndarray, np.ndarray]:

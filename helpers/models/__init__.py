@@ -9,7 +9,11 @@ from helpers.models._applications import application
 from helpers.models._calibration import calibrate
 from helpers.models._card import Card
 from helpers.models._classes import top
-from helpers.models._googlenet import GOOGLENET_LAYERS, googlenet_2014
+from helpers.models._googlenet import (
+    GOOGLENET_LAYERS,
+    googlenet_2014,
+    googlenet_2014_untrained,
+)
 from helpers.models._inception import (
     GUEST_LOVE_LAYERS,
     RUPPRECHT_LAYERS,
@@ -31,6 +35,7 @@ __all__ = [
     "application",
     "calibrate",
     "googlenet_2014",
+    "googlenet_2014_untrained",
     "inception_v3_2015",
     "inception_v3_2015_untrained",
     "input_stage",

@@ -8,24 +8,28 @@ import pandas as pd
 from helpers import data
 
 
-def top(probabilities: np.ndarray, k: int = 5) -> pd.DataFrame:
-    """List each image's k most probable ImageNet classes, the most probable first.
+def top(
+    probabilities: np.ndarray, k: int = 5, classes: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """List each image's k most probable classes, the most probable first.
 
     Args:
-        probabilities: (images, 1000), in Keras' class order.
+        probabilities: (images, classes), for ImageNet in Keras' class order.
         k: classes per image.
+        classes: a row per class, such as its name; default: wnid and name of ImageNet's 1,000.
 
     Returns:
-        A table with the columns image (index), rank (from 1), wnid, name, probability.
+        A table with the columns image (index), rank (from 1), those of `classes`, probability.
 
     Raises:
         ValueError: probabilities of another shape.
     """
+    classes = data.imagenet_classes()[["wnid", "name"]] if classes is None else classes
     probabilities = np.asarray(probabilities)
-    if probabilities.ndim != 2 or probabilities.shape[1] != 1000:
-        raise ValueError(f"probabilities {probabilities.shape} must be (images, 1000)")
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
+        raise ValueError(f"probabilities {probabilities.shape} must be (images, {len(classes)})")
     order = np.argsort(-probabilities, axis=1)[:, :k]
-    table = data.imagenet_classes()[["wnid", "name"]].iloc[order.ravel()].reset_index(drop=True)
+    table = classes.iloc[order.ravel()].reset_index(drop=True)
     table.insert(0, "image", np.repeat(np.arange(len(order)), order.shape[1]))
     table.insert(1, "rank", np.tile(np.arange(1, order.shape[1] + 1), len(order)))
     return table.assign(probability=np.take_along_axis(probabilities, order, axis=1).ravel())

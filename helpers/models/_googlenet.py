@@ -14,6 +14,7 @@ from keras import layers
 from helpers import data, project
 from helpers.models import _caffe
 from helpers.models._card import Card
+from helpers.models._copies import fresh_copy
 
 FOLDER = "googlenet-2014"
 SIDE = 224
@@ -74,6 +75,13 @@ def googlenet_2014() -> keras.Model:
     sha256 = load_weights(model, data.fetch(FOLDER) / "weights")
     title = "GoogLeNet (2014)"
     model.card = Card(title, "the Caffe weights bvlc_googlenet", preprocess, sha256)
+    return model
+
+
+def googlenet_2014_untrained(seed: int = 0) -> keras.Model:
+    """Build the network of `googlenet_2014` with Keras' random initial weights."""
+    model = fresh_copy(architecture(), seed)
+    model.card = Card("GoogLeNet (2014), untrained", f"random, seed {seed}", preprocess)
     return model
 
 

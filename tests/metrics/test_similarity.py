@@ -223,6 +223,96 @@ def test_cka_against_its_definition_and_invariances(seed):
         np.testing.assert_allclose(alike, 1, atol=1e-9)
 
 
+def grams_of(seed, images=12):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(images, 5))
+    return [x @ x.T, (y := x[:, :2] + rng.normal(size=(images, 2))) @ y.T]
+
+
+@given(seeds)
+def test_resampled_cka_of_every_image_once_is_cka(seed):
+    grams = grams_of(seed)
+    found = similarity.cka(grams, debiased=True, weights=np.ones((2, 12)))
+    np.testing.assert_allclose(found[1], similarity.cka(grams, debiased=True), atol=1e-9)
+
+
+@given(seeds)
+def test_resampled_cka_is_the_correlation_of_what_no_row_or_column_explains(seed):
+    """The definition, by least squares over all ordered pairs of distinct images."""
+    grams, weights = grams_of(seed), similarity.resample(12, 3, seed)
+    first, second = np.nonzero(~np.eye(12, dtype=bool))
+    design = np.eye(12)[first] + np.eye(12)[second]
+    for found, row in zip(similarity.cka(grams, True, weights), weights, strict=True):
+        scale = np.sqrt(row[first] * row[second])[:, None]
+        y = scale * np.array([gram[first, second] for gram in grams]).T
+        left = y - scale * design @ np.linalg.lstsq(scale * design, y, rcond=None)[0]
+        expected = left[:, 0] @ left[:, 1] / np.sqrt((left**2).sum(axis=0).prod())
+        np.testing.assert_allclose(found[0, 1], expected, atol=1e-7)
+
+
+def test_plain_cka_has_no_bootstrap():
+    with pytest.raises(ValueError, match="debiased=True"):
+        similarity.cka(grams_of(0), weights=np.ones((1, 12)))
+
+
+@given(seeds)
+def test_unit_centred_correlation_is_that_of_patterns_less_their_mean(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(6, 40)) + 3 * rng.normal(size=40)
+    found = similarity.matrices([(slice(0, 6), {"layer": x})], 6)["layer"]
+    np.testing.assert_allclose(found.centred, np.corrcoef(x - x.mean(axis=0)), atol=1e-4)
+
+
+def test_a_layer_in_which_all_images_are_the_same_has_no_unit_centred_correlation():
+    x = np.tile(np.arange(30.0), (4, 1))
+    found = similarity.matrices([(slice(0, 4), {"layer": x})], 4)["layer"]
+    assert np.isnan(found.centred).all()
+    np.testing.assert_allclose(found.correlation, 1)
+
+
+@given(seeds)
+def test_svcca_is_the_mean_canonical_correlation_of_the_leading_components(seed):
+    """The definition, by whitened covariances instead of singular vectors."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(40, 5)) * [9, 6, 3, 0.1, 0.1]
+    y = np.c_[x[:, 0] + rng.normal(size=40), 5 * rng.normal(size=40)]
+
+    def leading(values, count):
+        centred = values - values.mean(axis=0)
+        return centred @ np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :count]
+
+    def whiten(values):
+        strength, axes = np.linalg.eigh(values.T @ values)
+        return values @ axes / np.sqrt(strength) @ axes.T
+
+    a, b = whiten(leading(x, 3)), whiten(leading(y, 2))
+    expected = np.sqrt(np.linalg.eigvalsh(b.T @ a @ a.T @ b)).mean()
+    found = similarity.svcca([x, y], 0.99)
+    np.testing.assert_allclose(found, [[1, expected], [expected, 1]], atol=1e-7)
+
+
+def test_svcca_does_not_see_rotations_and_says_what_it_cannot_do():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 4))
+    turned = 3 * x @ np.linalg.qr(rng.normal(size=(4, 4)))[0] + 5
+    np.testing.assert_allclose(similarity.svcca([x, turned], 1.0), 1)
+    found = similarity.svcca([x, np.full((30, 2), 0.1)])
+    assert found[0, 0] == pytest.approx(1) and np.isnan(found[1]).all()
+    with pytest.raises(ValueError, match="variance=0"):
+        similarity.svcca([x], 0)
+    with pytest.raises(ValueError, match="the same"):
+        similarity.svcca([x, x[1:]])
+
+
+def test_effective_dimensions_count_directions_of_equal_variance():
+    x = np.eye(7)[:, :3] - np.eye(7)[:, 3:6]
+    x = np.concatenate([x, -x])
+    x = np.linalg.qr(x - x.mean(axis=0))[0]
+    assert similarity.effective_dimensions(x @ x.T) == pytest.approx(3)
+    assert similarity.effective_dimensions(np.outer(x[:, 0], x[:, 0]) + 5) == pytest.approx(1)
+    assert np.isnan(similarity.effective_dimensions(np.ones((4, 4))))
+
+
 def test_debiased_cka_of_independent_layers_is_near_zero():
     rng = np.random.default_rng(0)
     grams = [x @ x.T for x in rng.normal(size=(2, 40, 2000))]
