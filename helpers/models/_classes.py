@@ -8,9 +8,7 @@ import pandas as pd
 from helpers import data
 
 
-def top(
-    probabilities: np.ndarray, k: int = 5, classes: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def top(probabilities: np.ndarray, k: int = 5, classes: pd.DataFrame | None = None) -> pd.DataFrame:
     """List each image's k most probable classes, the most probable first.
 
     Args:

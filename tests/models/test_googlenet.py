@@ -236,3 +236,14 @@ CAFFE = {
     "InnerProduct": lambda x, fields, w, b: w.reshape(len(b), -1) @ x.ravel() + b,
     "Softmax": softmax,
 }
+
+
+def test_the_untrained_network_is_that_of_its_seed_and_its_output_spreads():
+    one, same, other = (models.googlenet_2014_untrained(seed) for seed in (1, 1, 2))
+    for a, b, c in zip(one.weights, same.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert not np.ptp(a) or not np.array_equal(a, c)
+    assert "untrained" in one.card.title
+    x = np.random.default_rng(0).normal(0, 50, (2, 224, 224, 3)).astype(np.float32)
+    found = layers.activations(one, x, ["avgpool0"], progress=False)["avgpool0"]
+    assert np.isfinite(found).all() and not np.allclose(found[0], found[1], atol=0)

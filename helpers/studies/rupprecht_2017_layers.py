@@ -1,0 +1,314 @@
+"""Notebook 03: layers compared by three measures, modules taken apart, branches taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from helpers import data, layers
+from helpers.metrics import similarity
+
+Array = NDArray[np.float64]
+
+MEASURES = ("second-order r", "unit-centred r", "debiased CKA")
+NOTHING = "nothing"
+
+
+class Averages:
+    """Each unit's mean over the images, and each channel's mean over the places of every image.
+
+    An accumulator for `layers.accumulate`.
+    """
+
+    def __init__(self) -> None:
+        self._sum: NDArray[np.float64] | float = 0.0
+        self._channels: list[np.ndarray] = []
+
+    def update(self, x: np.ndarray) -> None:
+        """Take in the activations (images, ..., channels) of the next images."""
+        self._sum = self._sum + x.sum(axis=0, dtype=np.float64)
+        self._channels.append(x.reshape(len(x), -1, x.shape[-1]).mean(axis=1))
+
+    @property
+    def units(self) -> NDArray[np.float32]:
+        """(..., channels) mean over the images."""
+        return np.float32(self._sum / len(self.channels))
+
+    @property
+    def channels(self) -> NDArray[np.float32]:
+        """(images, channels) mean over places."""
+        return np.concatenate(self._channels)
+
+
+def compare(
+    found: Mapping[str, similarity.Similarity],
+    chosen: Sequence[str],
+    weights: ArrayLike | None = None,
+) -> dict[str, Array]:
+    """Compare layers with one another by each of `MEASURES`.
+
+    Args:
+        found: layer -> what it makes of every pair of images.
+        chosen: layers, in order of depth.
+        weights: (resamples, images) from `similarity.resample`.
+
+    Returns:
+        measure -> (layers, layers) or, with weights, (resamples, layers, layers).
+    """
+    parts = [found[layer] for layer in chosen]
+    return {
+        "second-order r": similarity.second_order([part.correlation for part in parts], weights),
+        "unit-centred r": similarity.second_order([part.centred for part in parts], weights),
+        "debiased CKA": similarity.cka([part.gram for part in parts], True, weights),
+    }
+
+
+def drops(matrix: ArrayLike) -> Array:
+    """Return 1 - similarity of each layer and the one before, (..., layers - 1).
+
+    Args:
+        matrix: (..., layers, layers) similarities, layers in order of depth.
+    """
+    return 1 - np.diagonal(matrix, 1, axis1=-2, axis2=-1)
+
+
+def distance_trend(matrix: ArrayLike) -> Array:
+    """Return Spearman's rho of the distance of two layers in depth and their similarity.
+
+    Args:
+        matrix: (..., layers, layers) similarities, layers in order of depth.
+
+    Returns:
+        (...,) -1 to 1; below 0 where neighbours are more alike than distant layers.
+    """
+    matrix = np.asarray(matrix)
+    first, second = np.triu_indices(matrix.shape[-1], 1)
+    apart = stats.zscore(stats.rankdata(second - first))
+    alike = stats.zscore(stats.rankdata(matrix[..., first, second], axis=-1), axis=-1)
+    return (alike * apart).mean(axis=-1)
+
+
+def tabulate(
+    values: Mapping[str, Array], draws: Mapping[str, Array], chosen: Sequence[str]
+) -> pd.DataFrame:
+    """Put a statistic of every layer and its 95 % interval into a tidy table.
+
+    Args:
+        values: measure -> (layers,).
+        draws: measure -> (resamples, layers).
+        chosen: the layers, in order of depth.
+
+    Returns:
+        A row per measure and layer: measure, layer, depth, value, low, high.
+    """
+    tables = []
+    for measure, value in values.items():
+        low, high = np.quantile(draws[measure], [0.025, 0.975], axis=0)
+        columns = {"layer": list(chosen), "depth": range(len(chosen)), "value": value}
+        tables.append(pd.DataFrame({"measure": measure, **columns, "low": low, "high": high}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def verdict(holds: Sequence[bool]) -> bool | str:
+    """Return True where a claim holds by all measures, False by none, else "mixed"."""
+    return all(holds) or ("mixed" if any(holds) else False)
+
+
+def tightest(
+    correlation: ArrayLike, order: ArrayLike, size: int = 8, count: int = 5
+) -> list[NDArray[np.intp]]:
+    """Return the most alike runs of neighbours in an order of images.
+
+    Args:
+        correlation: (images, images).
+        order: (images,) indices, from `similarity.cluster_order`.
+        size: images per run.
+        count: runs, none of which overlap.
+
+    Returns:
+        The images of each run, the most alike first: those whose mean correlation is highest.
+    """
+    order, correlation = np.asarray(order), np.asarray(correlation)
+    starts = np.arange(len(order) - size + 1)
+    runs = order[starts[:, None] + np.arange(size)]
+    first, second = np.triu_indices(size, 1)
+    alike = correlation[runs[:, first], runs[:, second]].mean(axis=1)
+    found = []
+    while len(found) < count and np.isfinite(alike).any():
+        best = int(np.nanargmax(alike))
+        found.append(runs[best])
+        alike[max(0, best - size + 1) : best + size] = np.nan
+    return found
+
+
+class BranchSimilarity(NamedTuple):
+    """How alike the branches of a module are to each other and to the output, (..., branches)."""
+
+    neighbours: Array
+    output: Array
+
+
+def branch_similarity(matrix: ArrayLike) -> BranchSimilarity:
+    """Return each branch's mean similarity to the others of its module, and that to the output.
+
+    Args:
+        matrix: (..., branches + 1, branches + 1) similarities; the last is the output.
+    """
+    matrix = np.asarray(matrix)
+    among = matrix[..., :-1, :-1]
+    others = among.shape[-1] - 1
+    return BranchSimilarity((among.sum(axis=-1) - 1) / others, matrix[..., :-1, -1])
+
+
+def compare_branches(
+    found: Mapping[str, similarity.Similarity],
+    modules: Mapping[str, Mapping[str, str]],
+    output: str,
+    weights: ArrayLike,
+) -> pd.DataFrame:
+    """Compare the branches of modules with their neighbours and with the output.
+
+    Args:
+        found: layer -> what it makes of every pair of images.
+        modules: module -> branch -> layer, as `layers.branches` gives.
+        output: the output layer.
+        weights: (resamples, images) from `similarity.resample`.
+
+    Returns:
+        A row per measure, module, branch and `to` ("neighbours", "output"): value, the ends
+        low and high of its 95 % interval, and in which share of resamples it is the lowest.
+    """
+    tables = []
+    for module, branches in modules.items():
+        chosen = [*branches.values(), output]
+        draws = compare(found, chosen, weights)
+        for measure, matrix in compare(found, chosen).items():
+            resampled = branch_similarity(draws[measure])._asdict()
+            for to, value in branch_similarity(matrix)._asdict().items():
+                low, high = np.quantile(resampled[to], [0.025, 0.975], axis=0)
+                lowest = np.bincount(resampled[to].argmin(axis=1), minlength=len(branches))
+                place = {"measure": measure, "module": module, "to": to, "branch": list(branches)}
+                numbers = {"value": value, "low": low, "high": high}
+                share = lowest / len(resampled[to])
+                tables.append(pd.DataFrame({**place, **numbers, "lowest": share}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def drops_behind(
+    before: ArrayLike, after: Mapping[str, Sequence[ArrayLike]], weights: ArrayLike
+) -> dict[str, dict[str, Array]]:
+    """Return what is lost from a layer to each of several that could follow it.
+
+    Args:
+        before: (images, units).
+        after: what follows -> its activations (images, units), one array per random seed.
+        weights: (resamples, images) from `similarity.resample`.
+
+    Returns:
+        measure -> what follows -> (1 + resamples,) 1 - similarity, averaged over seeds; the
+        first of all images, the others of the resamples.
+    """
+    flat = {"before": before}
+    flat |= {f"{name} {k}": x for name, xs in after.items() for k, x in enumerate(xs)}
+    arrays = {name: np.asarray(x, np.float32) for name, x in flat.items()}
+    images = len(arrays["before"])
+    found = similarity.matrices([(slice(0, images), arrays)], images)
+    value, draws = compare(found, list(arrays)), compare(found, list(arrays), weights)
+    seeds = np.repeat(list(after), [len(xs) for xs in after.values()])
+    lost = {}
+    for measure in MEASURES:
+        rows = 1 - np.concatenate([value[measure][None, 0, 1:], draws[measure][:, 0, 1:]])
+        lost[measure] = {name: rows[:, seeds == name].mean(axis=1) for name in after}
+    return lost
+
+
+def without_branches(
+    network: keras.Model,
+    images: data.ImageSet,
+    classes: ArrayLike,
+    means: Mapping[str, ArrayLike],
+    batch_size: int = 2,
+) -> pd.DataFrame:
+    """Classify images without each branch of each module, and without it in all modules.
+
+    In the place of the branch come zeros, or its mean activation over the images, unit by
+    unit, so that the level stays and only what tells images apart is gone. All variants pass
+    together: what comes before a branch is computed once.
+
+    Args:
+        network: with modules that join branches, one after the other; the images' preprocessing
+            is that of its card.
+        images: to classify.
+        classes: (images,) the index of the right output of each.
+        means: module -> (height, width, channels) its mean activation, modules in order of depth.
+        batch_size: images taken at a time; there are 1 + 8 (1 + modules) variants of each.
+
+    Returns:
+        A row per variant and image: module (or "all", or "nothing" for the whole network),
+        branch, filled ("zeros" or "means"), image, correct.
+    """
+    modules = list(means)
+    variants, kept, filled = _variants(network, modules, means)
+    ends = [network.get_layer(name).output for name in modules]
+    starts, stops = [network.input, *ends], [*ends, network.output]
+    parts = [keras.Model(a, b) for a, b in zip(starts, stops, strict=True)]
+
+    @tf.function(reduce_retracing=True)
+    def outputs(batch: tf.Tensor) -> tf.Tensor:
+        x = batch[None]  # (variants, images, ...): the whole network, then those without a branch
+        for k, part in enumerate(parts):
+            shape = tf.shape(x)
+            x = part(tf.reshape(x, tf.concat([[-1], shape[2:]], 0)), training=False)
+            x = tf.reshape(x, tf.concat([shape[:2], tf.shape(x)[1:]], 0))
+            if k < len(modules):
+                single = x[:1] * kept[k] + filled[k]
+                everywhere = x[1 : 1 + len(kept[k])] * kept[k] + filled[k] if k else single
+                x = tf.concat([x[:1], everywhere, x[1 + len(kept[k]) :], single], 0)
+        return tf.argmax(x, axis=-1)
+
+    found = [
+        outputs(batch).numpy() for batch in images.tensors(network.card.preprocess, batch_size)
+    ]
+    correct = np.concatenate(found, axis=1) == np.asarray(classes)
+    table = pd.DataFrame(variants, columns=["module", "branch", "filled"])
+    table = table.loc[table.index.repeat(len(images))].reset_index(drop=True)
+    return table.assign(image=np.tile(images.names, len(variants)), correct=correct.ravel())
+
+
+def within_modules(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """Return a column's ranks within each module, less their mean, for a correlation within.
+
+    Args:
+        table: a row per branch, with a column module.
+        column: what is ranked.
+    """
+    ranks = table.groupby("module")[column].rank()
+    return (ranks - ranks.groupby(table["module"]).transform("mean")).to_numpy()
+
+
+def _variants(
+    network: keras.Model, modules: Sequence[str], means: Mapping[str, ArrayLike]
+) -> tuple[list[tuple[str, str, str]], list[tf.Tensor], list[tf.Tensor]]:
+    """Return the variants, and for each module what is kept of it and what is put in its place.
+
+    The latter are (branches x fillings, 1, height, width, channels), for `x * kept + filled`.
+    """
+    variants, kept, filled = [(NOTHING, NOTHING, NOTHING)], [], []
+    for module in ["all", *modules]:
+        names = layers.branches(network, modules[0] if module == "all" else module)
+        variants += [(module, branch, fill) for fill in ("zeros", "means") for branch in names]
+        if module == "all":
+            continue
+        sizes = [network.get_layer(end).output.shape[-1] for end in names.values()]
+        own = np.repeat(np.eye(len(sizes), dtype=np.float32), sizes, axis=1)[:, None, None, None]
+        kept.append(tf.constant(np.concatenate([1 - own, 1 - own])))
+        mean = own * np.asarray(means[module], np.float32)
+        filled.append(tf.constant(np.concatenate([np.zeros_like(mean), mean])))
+    return variants, kept, filled

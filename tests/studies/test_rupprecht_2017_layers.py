@@ -1,0 +1,174 @@
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import data, layers, models
+from helpers.metrics import similarity
+from helpers.studies import rupprecht_2017_layers as study
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Five layers of 30 images, each a noisy copy of the one before."""
+    rng = np.random.default_rng(0)
+    x, arrays = rng.normal(size=(30, 40)), {}
+    for name in "abcde":
+        arrays[name] = x.copy()
+        x += 0.7 * rng.normal(size=x.shape)
+    return similarity.matrices([(slice(0, 30), arrays)], 30)
+
+
+def test_every_measure_compares_all_layers_with_and_without_resampling(found):
+    weights = np.ones((3, 30))
+    draws = study.compare(found, "abcde", weights)
+    for measure, matrix in study.compare(found, "abcde").items():
+        assert matrix.shape == (5, 5)
+        np.testing.assert_allclose(draws[measure], np.tile(matrix, (3, 1, 1)), atol=1e-9)
+    assert tuple(draws) == study.MEASURES
+
+
+def test_drops_and_trend_of_a_chain_of_layers(found):
+    matrix = study.compare(found, "abcde")["debiased CKA"]
+    np.testing.assert_allclose(study.drops(matrix), 1 - matrix[range(4), range(1, 5)])
+    assert study.distance_trend(matrix) < -0.8
+    apart = np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
+    np.testing.assert_allclose(study.distance_trend([1 - apart / 6, apart]), [-1, 1])
+
+
+def test_intervals_of_every_layer():
+    draws = {"m": np.arange(1001)[:, None] / 1000 * [1, 2]}
+    table = study.tabulate({"m": np.array([0.5, 1.0])}, draws, ["a", "b"])
+    np.testing.assert_allclose(
+        table[["value", "low", "high"]], [[0.5, 0.025, 0.975], [1, 0.05, 1.95]]
+    )
+    assert list(table["depth"]) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("holds", "expected"), [([True] * 3, True), ([True, False], "mixed"), ([False] * 2, False)]
+)
+def test_a_claim_holds_by_all_measures_or_by_some(holds, expected):
+    assert study.verdict(holds) == expected
+
+
+def test_the_tightest_runs_are_the_groups():
+    rng = np.random.default_rng(0)
+    groups = rng.permutation(np.repeat([0, 1, 2, 3], 5))
+    noise = np.array([0.1, 0.4, 3, 3])[groups][:, None]
+    x = rng.normal(size=(4, 60))[groups] + noise * rng.normal(size=(20, 60))
+    correlation = np.corrcoef(x)
+    runs = study.tightest(correlation, similarity.cluster_order(correlation), size=5, count=2)
+    assert [set(groups[run]) for run in runs] == [{0}, {1}]
+    assert len(study.tightest(correlation, np.arange(20), size=8, count=9)) <= 2
+
+
+def test_a_branch_unlike_the_others_is_found():
+    matrix = np.full((5, 5), 0.6)
+    matrix[2] = matrix[:, 2] = 0.3
+    matrix[4, :4] = matrix[:4, 4] = [0.1, 0.2, 0.3, 0.4]
+    np.fill_diagonal(matrix, 1)
+    among, output = study.branch_similarity(matrix)
+    np.testing.assert_allclose(among, [0.5, 0.5, 0.3, 0.5])
+    np.testing.assert_allclose(output, [0.1, 0.2, 0.3, 0.4])
+
+
+def test_branches_are_compared_by_every_measure(found):
+    modules = {"first": {"x": "a", "y": "b", "far": "e"}}
+    table = study.compare_branches(found, modules, "d", similarity.resample(30, 50))
+    assert len(table) == 3 * 2 * 3
+    assert (table["low"] <= table["high"]).all()
+    shares = table.groupby(["measure", "to"])["lowest"].sum()
+    np.testing.assert_allclose(shares, 1)
+    lowest = table.sort_values("value").groupby(["measure", "to"])["branch"].first()
+    assert set(lowest[:, "neighbours"]) == {"far"} and set(lowest[:, "output"]) == {"x"}
+
+
+def test_what_is_lost_to_a_copy_and_to_noise():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(25, 30))
+    after = {"copy": [2 * x], "noise": [rng.normal(size=x.shape) for _ in range(4)]}
+    lost = study.drops_behind(x, after, similarity.resample(25, 20))
+    for measure in study.MEASURES:
+        np.testing.assert_allclose(lost[measure]["copy"], 0, atol=1e-5)
+        assert lost[measure]["noise"].shape == (21,)
+        assert 0.7 < lost[measure]["noise"][0] < 1.3
+
+
+@pytest.fixture(scope="module")
+def network():
+    return models.mini_inception()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.digits(30)
+
+
+@pytest.fixture(scope="module")
+def means(network, digits):
+    modules = ["mixed0", "mixed1", "mixed2", "mixed3"]
+    seen = layers.accumulate(network, digits, modules, {"averages": study.Averages}, progress=False)
+    return {module: each["averages"].units for module, each in seen.items()}
+
+
+def test_averages_over_images_and_over_places(network, digits):
+    seen = layers.accumulate(
+        network, digits, "mixed0", {"averages": study.Averages}, progress=False
+    )
+    x = layers.activations(network, digits, "mixed0", progress=False)["mixed0"]
+    averages = seen["mixed0"]["averages"]
+    np.testing.assert_allclose(averages.units, x.mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(averages.channels, x.mean(axis=(1, 2)), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("module", "branch", "filled"),
+    [("nothing",) * 3, ("mixed1", "5x5", "zeros"), ("mixed3", "pool", "means"),
+     ("all", "3x3", "means"), ("all", "1x1", "zeros")],
+)  # fmt: skip
+def test_a_variant_is_the_network_with_that_branch_replaced(
+    network, digits, means, module, branch, filled
+):
+    """Against a copy of the network in which a layer behind the concatenation replaces it."""
+    classes = digits.category.astype(int)
+    table = study.without_branches(network, digits, classes, means, batch_size=7)
+    assert len(table) == (1 + 8 * 5) * 30
+
+    def replaced(config):
+        name = config["name"]
+        ends = layers.branches(network, name)
+        sizes = [network.get_layer(end).output.shape[-1] for end in ends.values()]
+        own = np.repeat(np.array(list(ends)) == branch, sizes).astype(np.float32)
+        instead = own * (means[name] if filled == "means" else 0)
+
+        class Joint(keras.layers.Concatenate):
+            def call(self, inputs):
+                return super().call(inputs) * (1 - own) + instead
+
+        return Joint(name=name)
+
+    chosen = {"nothing": [], "all": list(means)}.get(module, [module])
+
+    def clone(layer):
+        config = layer.get_config()
+        return replaced(config) if layer.name in chosen else type(layer).from_config(config)
+
+    twin = keras.models.clone_model(network, clone_function=clone)
+    twin.set_weights(network.get_weights())
+    twin.card = network.card
+    found = layers.activations(twin, digits, "predictions", progress=False)["predictions"]
+    rows = table.query("module == @module and branch == @branch and filled == @filled")
+    np.testing.assert_array_equal(rows["correct"], found.argmax(axis=1) == classes)
+    assert list(rows["image"]) == list(digits.names)
+
+
+def test_without_a_branch_everywhere_the_network_is_worse(network, digits, means):
+    table = study.without_branches(network, digits, digits.category.astype(int), means)
+    share = table.groupby(["module", "filled"])["correct"].mean()
+    assert share["nothing", "nothing"] > 0.9 > share["all", "zeros"]
+
+
+def test_ranks_within_modules_know_nothing_of_the_modules_level():
+    table = pd.DataFrame({"module": ["a"] * 3 + ["b"] * 3, "x": [1, 2, 3, 30, 10, 20]})
+    np.testing.assert_array_equal(study.within_modules(table, "x"), [-1, 0, 1, 1, -1, 0])
