@@ -28,13 +28,13 @@ __all__ = [
     "RSquared",
     "VarianceExplained",
     "bootstrap",
-    "bootstrap_mean",
     "correlation",
     "correlation_test",
     "correlation_trend",
     "depth_trend",
     "estimate",
     "holm",
+    "mean_estimate",
     "mean_trend",
     "median_drops",
     "partial_correlation",
@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 Seed = int | np.random.Generator
+FEWEST_RESAMPLED = 8
 
 
 class Interval(NamedTuple):
@@ -70,10 +71,13 @@ def bootstrap(
     seed: Seed = 0,
     vectorized: bool = False,
 ) -> Interval:
-    """Return the percentile bootstrap interval of a statistic (Efron 1979, Ann. Stat. 7:1).
+    """Return the expanded percentile bootstrap interval of a statistic.
 
-    With few units of replication the interval is too narrow: that of a mean of normal numbers,
-    nominally 95 %, covers it in 84 % of cases at n = 5 and in 92 % at n = 20.
+    Plain percentiles (Efron 1979, Ann. Stat. 7:1) are too narrow for few units: of a mean of
+    normal numbers they cover 91 % instead of 95 % at n = 10. Here they are taken further out,
+    by what Student's t interval is wider (Hesterberg 2015, Am. Stat. 69:371, section 5.3).
+    With fewer than 8 units no percentile of the resamples reaches far enough: show the values,
+    or take `mean_estimate`.
 
     Args:
         statistic: takes the samples, gives a number.
@@ -88,11 +92,9 @@ def bootstrap(
         Both ends; resamples whose statistic is NaN are left out.
 
     Raises:
-        ValueError: fewer than 2 units, samples of different length, a level or a number of
+        ValueError: fewer than 8 units, samples of different length, a level or a number of
             repeats out of range, or a statistic that is NaN in every resample.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level={level!r}: choose a number between 0 and 1")
     arrays = [unmasked(sample, "a sample") for sample in samples]
     sizes = {len(array) if array.ndim else 0 for array in arrays}
     if len(sizes) != 1:
@@ -102,7 +104,7 @@ def bootstrap(
         values = statistic(*(array[drawn] for array in arrays), axis=-1)
     else:
         values = np.array([statistic(*(a[units] for a in arrays)) for units in drawn], float)
-    return _interval(values, level)
+    return _interval(values, level, drawn.shape[1])
 
 
 def estimate(statistic: Callable[..., float], *samples: ArrayLike, **options) -> Estimate:
@@ -110,22 +112,23 @@ def estimate(statistic: Callable[..., float], *samples: ArrayLike, **options) ->
     return Estimate(float(statistic(*samples)), *bootstrap(statistic, *samples, **options))
 
 
-def bootstrap_mean(
-    values: ArrayLike, repeats: int = 2000, level: float = 0.95, seed: Seed = 0
-) -> Estimate:
-    """Return the mean with its percentile bootstrap interval.
+def mean_estimate(values: ArrayLike, level: float = 0.95) -> Estimate:
+    """Return the mean with Student's t interval, which holds for few units of replication, too.
 
     Args:
         values: (n,) one value per unit of replication (an image, a seed).
-        repeats: see `bootstrap`.
-        level: see `bootstrap`.
-        seed: see `bootstrap`.
+        level: coverage of the interval, between 0 and 1.
 
     Raises:
-        ValueError: as `bootstrap`, or values hold NaN or infinity.
+        ValueError: fewer than 2 units, NaN or infinity, or a level out of range.
     """
     values = finite(values, "values", ("units of replication",))
-    return estimate(np.mean, values, repeats=repeats, level=level, seed=seed, vectorized=True)
+    units = len(values)
+    if units < 2:
+        raise ValueError(f"an interval needs at least 2 units of replication, got {units}")
+    mean = float(values.mean())
+    margin = stats.t.isf(_tail(level), units - 1) * values.std(ddof=1) / np.sqrt(units)
+    return Estimate(mean, mean - float(margin), mean + float(margin))
 
 
 def mean_trend(values: ArrayLike) -> float:
@@ -208,7 +211,9 @@ def median_drops(values: ArrayLike, repeats: int = 1000, seed: Seed = 0) -> list
     values = _by_layer(values)
     medians = np.median(values, axis=0)
     drawn = _resamples(len(values), repeats, seed)
-    lows = [_interval(np.median(column[drawn], axis=1), 0.95).low for column in values.T]
+    lows = [
+        _interval(np.median(column[drawn], axis=1), 0.95, len(values)).low for column in values.T
+    ]
     before = [int(np.argmax(lows[:k])) for k in range(1, len(lows))]
     return [Drop(k, i) for k, i in enumerate(before, start=1) if medians[k] < lows[i]]
 
@@ -238,7 +243,7 @@ class CorrelationTest(NamedTuple):
 
     Attributes:
         r: the correlation.
-        low: lower end of its 95 % bootstrap interval over units.
+        low: lower end of its 95 % bootstrap interval over units; NaN for fewer than 8.
         high: upper end.
         null: 95 % quantile of |r| when y is permuted.
         p: (1 + permutations with |r| at least as large) / (1 + permutations).
@@ -277,7 +282,9 @@ def correlation_test(
     def resampled(x: NDArray, y: NDArray, axis: int) -> NDArray:
         return _correlation(x, y, method)
 
-    interval = bootstrap(resampled, x, y, repeats=repeats, seed=rng, vectorized=True)
+    interval = Interval(np.nan, np.nan)
+    if len(x) >= FEWEST_RESAMPLED:
+        interval = bootstrap(resampled, x, y, repeats=repeats, seed=rng, vectorized=True)
     x, y = _ranked(x, method), _ranked(y, method)
     r = float(_pearson(x, y))
     shuffled = rng.permuted(np.tile(y, (repeats, 1)), axis=1)
@@ -517,19 +524,29 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
 def _resamples(units: int, repeats: int, seed: Seed) -> NDArray[np.int64]:
     """Return (repeats, units) indices of units drawn with replacement."""
-    if units < 2:
-        raise ValueError(f"a bootstrap needs at least 2 units of replication, got {units}")
+    if units < FEWEST_RESAMPLED:
+        raise ValueError(
+            f"a bootstrap interval needs at least {FEWEST_RESAMPLED} units of replication, got "
+            f"{units}: show the values, or take mean_estimate"
+        )
     at_least(repeats, 1, "repeats")
     return np.random.default_rng(seed).integers(units, size=(repeats, units))
 
 
-def _interval(values: NDArray, level: float) -> Interval:
+def _interval(values: NDArray, level: float, units: int) -> Interval:
     values = values[~np.isnan(values)]
     if not values.size:
         raise ValueError("the statistic is NaN in every bootstrap sample")
-    tail = (1 - level) / 2
+    further = np.sqrt(units / (units - 1)) * stats.t.isf(_tail(level), units - 1)
+    tail = stats.norm.sf(further)
     low, high = np.quantile(values, [tail, 1 - tail])
     return Interval(float(low), float(high))
+
+
+def _tail(level: float) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f"level={level!r}: choose a number between 0 and 1")
+    return (1 - level) / 2
 
 
 def _by_layer(values: ArrayLike) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 from pandas.api.typing import DataFrameGroupBy
 
-from helpers.metrics.intervals import bootstrap_mean
+from helpers.metrics.intervals import mean_estimate
 from helpers.plotting.style import COLOURS, LINES, MARKERS, WIDTH, short_names
 
 _REFERENCES = ({"linestyle": "--", "marker": "x"}, {"linestyle": ":", "marker": "+"})
@@ -29,7 +29,7 @@ def against_depth(
     rows: str | None = None,
     columns: str | None = None,
     wrap: int | None = None,
-    spread: Literal["range", "bootstrap"] = "range",
+    spread: Literal["range", "interval"] = "range",
     points: bool = False,
     null: str = "null",
     references: pd.DataFrame | None = None,
@@ -60,7 +60,7 @@ def against_depth(
         columns: the column whose values get a column of panels each.
         wrap: panels per row, where there are `columns` only.
         spread: the band around a mean of several rows: the "range" of seeds, or the 95 %
-            "bootstrap" interval of the mean over images.
+            "interval" of the mean over images (Student's t).
         points: draw each row's value behind the curve.
         null: what the grey bars are called.
         references: curves of others, such as another network's (see `stretched`): columns
@@ -71,7 +71,7 @@ def against_depth(
             for tables without a column stage; parts are shaded in turn.
         zero: let the y axis start at zero, as that of a share should.
         share_y: whether the panels of a row have one y axis.
-        seed: of the bootstrap.
+        seed: of the jitter of points.
 
     Raises:
         ValueError: a column is missing, or the table is empty.
@@ -234,7 +234,7 @@ def _curve(
         jitter = np.random.default_rng(seed).uniform(-0.18, 0.18, len(rows))
         axis.scatter(rows["depth"] + jitter, rows[value], s=7, color=colour, alpha=0.3, linewidth=0)
     by_depth = rows.groupby("depth")
-    middle, low, high = _interval(by_depth, value, spread, seed).reindex(depth).T.to_numpy()
+    middle, low, high = _interval(by_depth, value, spread).reindex(depth).T.to_numpy()
     axis.fill_between(depth, low, high, color=colour, alpha=0.22, linewidth=0)
     known = np.pad(~np.isnan(middle), 1)
     alone = known[1:-1] & ~known[:-2] & ~known[2:]  # a band needs a neighbour, a bar does not
@@ -251,7 +251,7 @@ def _curve(
         axis.plot(depth[weak], middle[weak], **style, **size, zorder=3.5)
 
 
-def _interval(by_depth: DataFrameGroupBy, value: str, spread: str, seed: int) -> pd.DataFrame:
+def _interval(by_depth: DataFrameGroupBy, value: str, spread: str) -> pd.DataFrame:
     """Return the mean at each depth and the ends of its band."""
     if by_depth.size().max() == 1:
         nothing = by_depth[value].first() * np.nan
@@ -259,7 +259,7 @@ def _interval(by_depth: DataFrameGroupBy, value: str, spread: str, seed: int) ->
         return pd.concat([by_depth[value].first(), *ends], axis=1, ignore_index=True)
     if spread == "range":
         return by_depth[value].agg(["mean", "min", "max"])
-    found = {d: bootstrap_mean(v.to_numpy(), seed=seed) for d, v in by_depth[value]}
+    found = {d: mean_estimate(v.to_numpy()) for d, v in by_depth[value] if len(v) > 1}
     return pd.DataFrame.from_dict(found, orient="index")
 
 

@@ -62,7 +62,7 @@ def test_seeds_are_drawn_as_mean_and_range():
 def test_images_are_drawn_as_mean_and_bootstrap_interval():
     rng = np.random.default_rng(0)
     rows = pd.concat([table(value=table()["value"] + x) for x in rng.normal(size=40)])
-    axis = plotting.against_depth(rows, spread="bootstrap", points=True).axes[0]
+    axis = plotting.against_depth(rows, spread="interval", points=True).axes[0]
     mean = rows.groupby("depth")["value"].mean()
     np.testing.assert_allclose(axis.lines[0].get_ydata(), mean)
     (band,) = [c for c in axis.collections if isinstance(c, PolyCollection)]
