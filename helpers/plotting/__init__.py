@@ -5,7 +5,7 @@ arrays, and names layers in one way (`short_names`); where a figure has a depth 
 `stages` (layer -> "stem", "35×35", ..., "output") shades the parts of the network.
 """
 
-from helpers.plotting.depth import against_depth, stretched
+from helpers.plotting.depth import against_depth, stacked, stretched
 from helpers.plotting.distributions import (
     boxes_by_layer,
     compared_histograms,
@@ -13,7 +13,7 @@ from helpers.plotting.distributions import (
     lorenz,
 )
 from helpers.plotting.embeddings import embedded_image, embedding_explorer, embedding_grid
-from helpers.plotting.images import class_examples, contact_sheet, image_grid
+from helpers.plotting.images import activation_maps, class_examples, contact_sheet, image_grid
 from helpers.plotting.matrices import (
     category_map,
     clustered_matrices,
@@ -32,6 +32,7 @@ from helpers.plotting.style import COLOURS, light_picture, save, short_names, us
 
 __all__ = [
     "COLOURS",
+    "activation_maps",
     "against_depth",
     "boxes_by_layer",
     "category_map",
@@ -56,6 +57,7 @@ __all__ = [
     "rank_agreement",
     "save",
     "short_names",
+    "stacked",
     "stretched",
     "use_style",
 ]

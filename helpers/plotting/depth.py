@@ -17,6 +17,7 @@ from pandas.api.typing import DataFrameGroupBy
 from helpers.metrics.intervals import mean_estimate
 from helpers.plotting.style import COLOURS, LINES, MARKERS, WIDTH, short_names
 
+HATCHES = ("", "///", "...")
 _REFERENCES = ({"linestyle": "--", "marker": "x"}, {"linestyle": ":", "marker": "+"})
 
 
@@ -114,6 +115,34 @@ def against_depth(
                 label.get(d, "") if isinstance(label, Mapping) else label or str(d or "")
             )
     one_legend(fig, axes)
+    return fig
+
+
+def stacked(
+    table: pd.DataFrame,
+    parts: Mapping[str, str],
+    label: str,
+    stages: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw what a value of each layer is made of: its parts as bars upon each other.
+
+    Args:
+        table: a row per layer, columns layer, depth and those of the parts.
+        parts: column -> what the part is called; the first one is the lowest.
+        label: of the y axis, which starts at zero.
+        stages: layer -> the part of the network that it is in.
+    """
+    if stages is not None:
+        table = table.assign(stage=table["layer"].map(stages))
+    fig, axis = plt.subplots(figsize=(10, 4.4))
+    bottom = np.zeros(len(table))
+    for k, (column, name) in enumerate(parts.items()):
+        style = {"color": COLOURS[k], "hatch": HATCHES[k % len(HATCHES)], "edgecolor": "white"}
+        axis.bar(table["depth"], table[column], 0.75, bottom, label=name, linewidth=0, **style)
+        bottom = bottom + table[column].to_numpy()
+    axis.set_ylabel(label)
+    depth_axis(axis, _layers(table), 9.3)
+    one_legend(fig, [axis])
     return fig
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from helpers.data import ImageSet, LabelledImages
-from helpers.plotting.style import WIDTH
+from helpers.plotting.style import SEQUENTIAL, WIDTH, short_names
 
 
 def image_grid(
@@ -86,6 +86,42 @@ def contact_sheet(
         axis.set(xticks=[])
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
+    return fig
+
+
+def activation_maps(
+    image: np.ndarray, maps: Mapping[str, np.ndarray], channels: int = 6, columns: int = 2
+) -> Figure:
+    """Show an image and, below it, some feature maps of a few layers, a row of maps per layer.
+
+    Chosen are the channels whose maps vary most, brighter where they are more active; each map
+    has a scale of its own.
+
+    Args:
+        image: uint8 (height, width, 1 or 3).
+        maps: layer -> (height, width, channels) activations of that image.
+        channels: maps per layer.
+        columns: of the picture, which is drawn beside all rows.
+    """
+    size = (1.35 * (channels + columns) + 0.4, 1.35 * len(maps) + 0.3)
+    fig, axes = plt.subplots(len(maps), channels + columns, figsize=size, squeeze=False)
+    grid = axes[0, 0].get_gridspec()
+    for axis in axes[:, :columns].flat:
+        axis.remove()
+    picture = fig.add_subplot(grid[:, :columns])
+    picture.imshow(image, cmap="gray")
+    picture.set_title("image", fontsize=10, loc="center")
+    picture.axis("off")
+    names = short_names(list(maps))
+    for line, name, (layer, x) in zip(axes[:, columns:], names, maps.items(), strict=True):
+        best = np.argsort(-x.std(axis=(0, 1)), kind="stable")[:channels]
+        for axis, channel in zip(line, best, strict=False):
+            axis.imshow(x[..., channel], cmap=SEQUENTIAL, interpolation="nearest")
+        for axis in line:
+            axis.axis("off")
+        size_text = "×".join(map(str, x.shape))
+        own = "" if name == layer else f" ({layer})"
+        line[0].set_title(f"{name}{own}: {size_text}", fontsize=10, loc="left")
     return fig
 
 

@@ -172,3 +172,13 @@ def test_another_network_is_aligned_by_the_layers_named():
 def test_a_table_that_cannot_be_drawn_is_named(rows, message):
     with pytest.raises(ValueError, match=message):
         plotting.against_depth(rows)
+
+
+def test_parts_are_stacked_to_their_sum():
+    rows = table(silent=[0.1, 0.2, 0.3, 0.4, 0.5], rest=[0.5, 0.4, 0.3, 0.2, 0.1])
+    fig = plotting.stacked(rows, {"silent": "silent units", "rest": "the others"}, "share")
+    (axis,) = fig.axes
+    tops = [bar.get_y() + bar.get_height() for bar in axis.patches if bar.get_width() < 1]
+    np.testing.assert_allclose(tops, [0.1, 0.2, 0.3, 0.4, 0.5] + [0.6] * 5)
+    assert labels(fig) == ["silent units", "the others"] and axis.get_ylim()[0] == 0
+    assert ticks(axis) == ["a0", "m0", "m1", "m3", "out"]

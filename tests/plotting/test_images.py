@@ -49,3 +49,12 @@ def test_groups_that_do_not_fit_are_refused(groups):
 def test_class_examples_have_a_column_for_each_class():
     fig = plotting.class_examples([data.digits_split()], each=3)
     assert len(fig.axes[0].get_xticks()) == 10
+
+
+def test_activation_maps_show_the_channels_that_vary_most():
+    maps = np.zeros((3, 3, 4), np.float32)
+    maps[0, 0] = [1, 4, 0, 2]
+    fig = plotting.activation_maps(np.zeros((5, 5, 3), np.uint8), {"mixed0": maps}, channels=3)
+    shown = [axis.images[0].get_array().max() for axis in fig.axes if axis.images]
+    assert shown == [4, 2, 1, 0]  # three maps, then the picture
+    assert "m0 (mixed0): 3×3×4" in [axis.get_title(loc="left") for axis in fig.axes]

@@ -1,0 +1,294 @@
+"""Notebook 01: the published heat maps, which photos a layer takes for alike, random controls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import permutations
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from helpers import data, layers, models, plotting
+from helpers.metrics.intervals import superiority
+
+Array = NDArray[np.float64]
+
+# The photos' categories, in the order of `data.guest_love_photos` and of the published matrices.
+NAMES = ("banjo", "guitar", "moped", "sportscar", "lion", "tiger", "robin", "partridge")
+CATEGORY = np.repeat(NAMES, 5)
+RELATED = (("banjo", "guitar"), ("moped", "sportscar"), ("lion", "tiger"), ("robin", "partridge"))
+# Digits that look alike, for the quick profile.
+LOOK_ALIKES = (("1", "7"), ("3", "8"), ("4", "9"))
+
+
+class ChannelMeans:
+    """Every image's activations averaged over places: one number per channel.
+
+    An accumulator for `layers.accumulate`.
+    """
+
+    def __init__(self) -> None:
+        self._means: list[np.ndarray] = []
+
+    def update(self, x: np.ndarray) -> None:
+        """Take in the activations (images, ..., channels) of the next images."""
+        self._means.append(x.reshape(len(x), -1, x.shape[-1]).mean(axis=1))
+
+    @property
+    def means(self) -> NDArray[np.float32]:
+        """(images, channels)."""
+        return np.concatenate(self._means)
+
+
+def average_over(x: np.ndarray, window: int) -> np.ndarray:
+    """Average feature maps over square windows that do not overlap.
+
+    Args:
+        x: (images, height, width, channels).
+        window: side of a window; rows and columns that fill no window are left out.
+
+    Returns:
+        (images, height // window, width // window, channels).
+
+    Raises:
+        ValueError: the window is larger than the maps.
+    """
+    images, height, width, channels = x.shape
+    rows, columns = height // window, width // window
+    if not rows or not columns:
+        raise ValueError(f"a window of {window} does not fit maps of {height} × {width}")
+    inside = x[:, : rows * window, : columns * window]
+    return inside.reshape(images, rows, window, columns, window, channels).mean(axis=(2, 4))
+
+
+def to_table(matrices: Mapping[str, ArrayLike]) -> pd.DataFrame:
+    """Turn (images, images) matrices into a table: first, second image, and a column per layer."""
+    size = len(next(iter(matrices.values())))
+    first, second = np.triu_indices(size, 1)
+    values = {layer: np.asarray(m)[first, second] for layer, m in matrices.items()}
+    return pd.DataFrame({"first": first, "second": second, **values})
+
+
+def to_matrices(table: pd.DataFrame) -> dict[str, Array]:
+    """Turn the table of `to_table` back into symmetric matrices with ones on the diagonal."""
+    first, second = table["first"], table["second"]
+    matrices = {layer: np.eye(second.max() + 1) for layer in table.columns[2:]}
+    for layer, matrix in matrices.items():
+        matrix[first, second] = matrix[second, first] = table[layer]
+    return matrices
+
+
+def share_within(ours: ArrayLike, published: ArrayLike, step: float) -> float:
+    """Return the share of pairs of images whose two correlations differ by at most `step`."""
+    pairs = np.triu_indices(len(ours), 1)
+    return float(np.mean(np.abs(np.asarray(ours) - published)[pairs] <= step))
+
+
+def fitted_order(
+    ours: Sequence[ArrayLike], published: Sequence[ArrayLike], category: ArrayLike
+) -> NDArray[np.int64]:
+    """Find the order of the images within each category that fits published matrices best.
+
+    Category after category, all orders are tried against those that are placed already, by
+    the sum of squared differences; a second round compares each with all others.
+
+    Args:
+        ours: one (images, images) matrix per layer.
+        published: the same layers, images of one category in another order.
+        category: (images,) the category of each image, the same for both.
+
+    Returns:
+        (images,) `order`, with ours[:, order][:, :, order] close to published.
+    """
+    ours, published, category = np.array(ours), np.array(published), np.asarray(category)
+    groups = [np.flatnonzero(category == each) for each in dict.fromkeys(category)]
+    order, placed = np.arange(len(category)), np.array([], int)
+
+    def misfit(members: np.ndarray, arranged: Sequence[int]) -> float:
+        trial = order.copy()
+        trial[members] = arranged
+        off = ours[:, trial[members]][:, :, trial[placed]] - published[:, members][:, :, placed]
+        return float((off**2).sum())
+
+    for members in groups + groups:
+        placed = np.union1d(placed, members)
+        candidates = permutations(np.sort(order[members]))
+        order[members] = min(candidates, key=lambda each, m=members: misfit(m, each))
+    return order
+
+
+def shares_in_order_of_others(
+    ours: Mapping[str, ArrayLike],
+    published: Mapping[str, ArrayLike],
+    category: ArrayLike,
+    step: float,
+) -> dict[str, float]:
+    """Compare matrices in an order of the images that was fitted to other layers only.
+
+    The layers are dealt into two halves, first, third, … and second, fourth, …; each half is
+    judged in the order that fits the other half best, so that no layer has a say in its own.
+
+    Args:
+        ours: layer -> (images, images).
+        published: the same layers and more.
+        category: (images,).
+        step: see `share_within`.
+
+    Returns:
+        layer -> share of pairs.
+    """
+    names, shares = list(ours), {}
+    for judged, fitted in ((names[::2], names[1::2]), (names[1::2], names[::2])):
+        order = fitted_order([ours[n] for n in fitted], [published[n] for n in fitted], category)
+        for name in judged:
+            arranged = np.asarray(ours[name])[np.ix_(order, order)]
+            shares[name] = share_within(arranged, published[name], step)
+    return {name: shares[name] for name in names}
+
+
+def recovery(
+    correlations: Sequence[ArrayLike],
+    category: ArrayLike,
+    related: Sequence[tuple[str, str]],
+    images: NDArray[np.int64] | None = None,
+) -> Array:
+    """Return how well layers' correlations tell which images are alike.
+
+    Args:
+        correlations: one (images, images) matrix per layer.
+        category: (images,).
+        related: pairs of categories that are related.
+        images: which images, for a bootstrap; pairs of an image with itself are left out.
+
+    Returns:
+        (2, layers) areas under the ROC curve: how often two images of one category are more
+        correlated than two of different ones; and how often, among the latter, images of
+        related categories are more correlated than those of unrelated ones.
+    """
+    stack, category = np.asarray(correlations), np.asarray(category)
+    images = np.arange(len(category)) if images is None else images
+    above = np.triu_indices(len(images), 1)
+    first, second = images[above[0]], images[above[1]]
+    first, second = first[first != second], second[first != second]
+    partner = {**dict(related), **{b: a for a, b in related}}
+    partners = np.array([partner.get(each, "") for each in category])
+    pairs, same = stack[:, first, second], category[first] == category[second]
+    kin = partners[first] == category[second]
+    return np.array(
+        [superiority(pairs[:, same], pairs[:, ~same]),
+         superiority(pairs[:, kin], pairs[:, ~same & ~kin])]
+    )  # fmt: skip
+
+
+def recovery_by_layer(
+    matrices: Mapping[str, ArrayLike],
+    category: ArrayLike,
+    related: Sequence[tuple[str, str]],
+    repeats: int = 500,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return `recovery` of each layer, and its trend with depth, with bootstrap intervals.
+
+    Images are resampled within their categories. With few images per category the 95 %
+    intervals are rather too narrow.
+
+    Args:
+        matrices: layer -> (images, images), in order of depth.
+        category: see `recovery`.
+        related: see `recovery`.
+        repeats: bootstrap samples.
+        seed: of the resampling.
+
+    Returns:
+        A table with the columns layer, pairs ("same category", "related categories"), value,
+        low, high; and one with pairs, tau (Kendall's, of depth and value), low, high.
+    """
+    category = np.asarray(category)
+    members = [np.flatnonzero(category == each) for each in dict.fromkeys(category)]
+    rng = np.random.default_rng(seed)
+    stack = np.array(list(matrices.values()))
+    draws = [np.arange(len(category))]
+    draws += [np.concatenate([rng.choice(m, len(m)) for m in members]) for _ in range(repeats)]
+    values = np.array([recovery(stack, category, related, draw) for draw in draws])
+    depth = np.arange(len(matrices))
+    taus = np.array([[stats.kendalltau(depth, row).statistic for row in each] for each in values])
+    table, trends = [], []
+    for k, pairs in enumerate(("same category", "related categories")):
+        low, high = np.quantile(values[1:, k], [0.025, 0.975], axis=0)
+        found = {"value": values[0, k], "low": low, "high": high}
+        table.append(pd.DataFrame({"layer": list(matrices), "pairs": pairs, **found}))
+        trends.append((pairs, taus[0, k], *np.quantile(taus[1:, k], [0.025, 0.975])))
+    trend = pd.DataFrame(trends, columns=["pairs", "tau", "low", "high"])
+    return pd.concat(table, ignore_index=True), trend
+
+
+def controls(
+    network: keras.Model,
+    untrained: Callable[..., keras.Model],
+    images: data.ImageSet,
+    chosen: Sequence[str],
+    measures: Mapping[str, Callable[..., np.ndarray]],
+    seeds: int = 5,
+) -> pd.DataFrame:
+    """Measure a network beside three controls that have learnt less, several seeds of each.
+
+    "untrained": weights at initialisation, batch normalisation as it starts; "calibrated":
+    the same with the statistics of batch normalisation set to those of the images;
+    "weights permuted": the trained network, the entries of each kernel in random order.
+
+    Args:
+        network: the trained one.
+        untrained: seed -> the same architecture at initialisation.
+        images: to measure, and to calibrate on.
+        chosen: layers.
+        measures: as for `layers.measure`.
+        seeds: of each control.
+
+    Returns:
+        The table of `layers.measure` with the columns weights and seed.
+    """
+
+    def measured(model: keras.Model, weights: str, seed: int) -> pd.DataFrame:
+        found = layers.measure(model, images, chosen, measures=measures, progress=False)
+        return found.assign(weights=weights, seed=seed)
+
+    found = [measured(network, "trained", 0)]
+    # One network takes all other weights in turn: a second one more would need more memory.
+    control = untrained(seed=0)
+    for seed in range(seeds):
+        if seed:
+            control.set_weights(untrained(seed=seed).get_weights())
+        found.append(measured(control, "untrained", seed))
+        models.calibrate(control, images)
+        found.append(measured(control, "calibrated", seed))
+        control.set_weights(models.permute_weights(network, seed).get_weights())
+        found.append(measured(control, "weights permuted", seed))
+    return pd.concat(found, ignore_index=True).drop(columns="network")
+
+
+def draw_trade_off(table: pd.DataFrame, label: str) -> Figure:
+    """Draw what averaging over places and raising to powers do to Gini and recovery, by layer.
+
+    Args:
+        table: columns layer, change ("averaged over places", "raised to a power"), step (what
+            was done, in a few characters), gini, value; the steps of a change in order.
+        label: of the y axis.
+    """
+    panels = list(table.groupby("layer", sort=False))
+    fig, axes = plt.subplots(1, len(panels), figsize=(12.5, 4.4), sharey=True, squeeze=False)
+    for axis, (layer, rows) in zip(axes.flat, panels, strict=True):
+        for k, (change, steps) in enumerate(rows.groupby("change", sort=False)):
+            style = {"color": plotting.COLOURS[k], "linestyle": "-" if k == 0 else "--"}
+            marker = "o" if k == 0 else "s"
+            axis.plot(steps["gini"], steps["value"], marker=marker, label=change, **style)
+        axis.set(title=layer, xlabel="Gini coefficient", xlim=(-0.03, 1.03))
+    axes[0, 0].set_ylabel(label)
+    axes[0, -1].legend()
+    for axis, (_, rows) in zip(axes.flat, panels, strict=True):
+        plotting.name_points(axis, rows["gini"], rows["value"], rows["step"])
+    return fig

@@ -1,0 +1,165 @@
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import data, layers, models, project
+from helpers.metrics import sparsity
+from helpers.studies import guest_love_2017 as study
+
+LABELS = np.repeat(list("abcd"), 5)
+RELATED = (("a", "b"), ("c", "d"))
+
+
+def matrices(layers=4, noise=0.5, seed=0):
+    """Correlations of patterns with categories, related categories, and images of their own."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(layers):
+        kin = np.repeat(rng.normal(size=(2, 300)), 10, axis=0)
+        own = np.repeat(rng.normal(size=(4, 300)), 5, axis=0)
+        found.append(np.corrcoef(kin + own + noise * rng.normal(size=(20, 300))))
+    return found
+
+
+def shuffled_within(rng):
+    return np.concatenate([rng.permutation(np.flatnonzero(c == LABELS)) for c in "abcd"])
+
+
+def test_categories_are_those_of_the_photos():
+    files = pd.read_csv(project.ROOT / "data" / "registry.csv")["path"]
+    photos = files[files.str.startswith("guest-love-2017/")].str.split("/").str[1]
+    np.testing.assert_array_equal(study.CATEGORY, photos)
+    assert sorted(sum(study.RELATED, ())) == sorted(study.NAMES)
+    assert len(data.published_similarities()["mixed0"]) == len(study.CATEGORY)
+
+
+def test_channel_means_over_batches():
+    x = np.random.default_rng(0).normal(size=(7, 3, 4, 5)).astype(np.float32)
+    seen = study.ChannelMeans()
+    seen.update(x[:4])
+    seen.update(x[4:])
+    np.testing.assert_allclose(seen.means, x.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
+
+
+def test_channel_means_of_a_layer_without_places_are_its_activations():
+    seen = study.ChannelMeans()
+    seen.update(np.eye(3, dtype=np.float32))
+    np.testing.assert_array_equal(seen.means, np.eye(3))
+
+
+def test_averages_over_windows_leave_out_the_rest():
+    x = np.arange(2 * 5 * 4 * 1.0).reshape(2, 5, 4, 1)
+    found = study.average_over(x, 2)
+    assert found.shape == (2, 2, 2, 1)
+    assert found[0, 0, 0, 0] == np.mean([0, 1, 4, 5])
+    assert found[1, 1, 1, 0] == x[1, 2:4, 2:4].mean()
+    np.testing.assert_array_equal(study.average_over(x, 1), x)
+    with pytest.raises(ValueError, match="window of 5 does not fit maps of 5 × 4"):
+        study.average_over(x, 5)
+
+
+def test_tables_hold_the_matrices():
+    named = dict(zip(["input", "mixed0"], matrices(2), strict=True))
+    table = study.to_table(named)
+    assert list(table) == ["first", "second", "input", "mixed0"] and len(table) == 190
+    for layer, matrix in study.to_matrices(table).items():
+        np.testing.assert_allclose(matrix, named[layer])
+
+
+def test_share_of_pairs_within_a_step():
+    ours, theirs = np.eye(3), np.eye(3)
+    theirs[0, 1] = theirs[1, 0] = 0.02
+    assert study.share_within(ours, theirs, 0.03) == 1
+    assert study.share_within(ours, theirs, 0.01) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_within_categories_is_found_again(seed):
+    ours, order = matrices(seed=seed), shuffled_within(np.random.default_rng(seed))
+    published = [m[np.ix_(order, order)] for m in ours]
+    np.testing.assert_array_equal(study.fitted_order(ours, published, LABELS), order)
+
+
+def test_a_layer_has_no_say_in_the_order_it_is_judged_in():
+    ours = dict(zip("wxyz", matrices(), strict=True))
+    order = shuffled_within(np.random.default_rng(1))
+    published = {name: m[np.ix_(order, order)] for name, m in ours.items()}
+    shares = study.shares_in_order_of_others(ours, published, LABELS, 1e-9)
+    assert list(shares) == list("wxyz") and set(shares.values()) == {1.0}
+    other = shuffled_within(np.random.default_rng(2))
+    published["w"] = ours["w"][np.ix_(other, other)]  # fits an order of its own only
+    shares = study.shares_in_order_of_others(ours, published, LABELS, 1e-9)
+    assert shares["w"] < 0.9 and shares["y"] == 1.0
+
+
+def test_what_can_be_recovered_is_one_half_by_chance_and_one_where_all_is_told():
+    told = np.array([[1.0 if a == b else 0.5 if (a, b) in RELATED or (b, a) in RELATED else 0.0
+                      for a in LABELS] for b in LABELS])  # fmt: skip
+    nothing = np.zeros_like(told)
+    np.testing.assert_array_equal(
+        study.recovery([told, nothing, -told], LABELS, RELATED), [[1, 0.5, 0], [1, 0.5, 0]]
+    )
+
+
+def test_recovery_is_the_share_of_comparisons_won():
+    (matrix,) = matrices(1, noise=4)
+    same, kin, rest = [], [], []
+    for i in range(20):
+        for j in range(i):
+            pair = {LABELS[i], LABELS[j]}
+            kind = same if len(pair) == 1 else kin if tuple(sorted(pair)) in RELATED else rest
+            kind.append(matrix[i, j])
+    won = [
+        np.mean(np.array(x)[:, None] > np.array(y)) for x, y in ((same, kin + rest), (kin, rest))
+    ]
+    np.testing.assert_allclose(study.recovery([matrix], LABELS, RELATED)[:, 0], won)
+
+
+def test_an_image_drawn_twice_is_not_paired_with_itself():
+    (matrix,) = matrices(1)
+    images = np.array([0, 0, 1, 5, 6, 10, 11])  # one distinct pair of category a: (0, 1)
+    found = study.recovery([matrix], LABELS, RELATED, images)
+    twin = matrix.copy()
+    np.fill_diagonal(twin, -1)
+    np.testing.assert_array_equal(found, study.recovery([twin], LABELS, RELATED, images))
+
+
+def test_recovery_by_layer_and_its_trend():
+    named = {f"mixed{k}": matrices(1, noise)[0] for k, noise in enumerate([16, 8, 4, 2])}
+    table, trend = study.recovery_by_layer(named, LABELS, RELATED, repeats=60)
+    assert len(table) == 8 and (table["low"] <= table["value"] + 0.05).all()
+    same = table[table["pairs"] == "same category"].set_index("layer")["value"]
+    assert same.is_monotonic_increasing and same["mixed3"] > 0.95
+    assert (trend["low"] <= trend["tau"]).all() and trend.loc[0, "tau"] == 1
+
+
+def test_controls_differ_in_their_weights_only():
+    network, images = models.mini_inception(), data.digits(8)
+    before = network.get_weights()
+    chosen = layers.select(network, ["mixed0", "predictions"])
+    untrained = partial(models.mini_inception, False)
+    table = study.controls(network, untrained, images, chosen, {"gini": sparsity.gini}, seeds=2)
+    assert table.groupby("weights")["seed"].nunique().to_dict() == {
+        "calibrated": 2, "trained": 1, "untrained": 2, "weights permuted": 2,
+    }  # fmt: skip
+    assert len(table) == 7 * 2 * 8
+    for old, new in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    expected = layers.measure(untrained(seed=1), images, chosen, measures={"gini": sparsity.gini})
+    found = table[(table["weights"] == "untrained") & (table["seed"] == 1)]
+    np.testing.assert_allclose(found["value"], expected["value"])
+
+
+def test_the_trade_off_has_a_panel_per_layer_and_a_line_per_change():
+    rows = [(layer, change, str(step), step / 4, 0.5 + step / 10)
+            for layer in ("mixed7", "mixed10") for change in ("averaged", "raised")
+            for step in (1, 2, 3)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["layer", "change", "step", "gini", "value"])
+    fig = study.draw_trade_off(table, "AUC")
+    assert [axis.get_title(loc="left") or axis.get_title() for axis in fig.axes] == [
+        "mixed7",
+        "mixed10",
+    ]
+    np.testing.assert_array_equal(fig.axes[0].lines[0].get_xdata(), [0.25, 0.5, 0.75])
