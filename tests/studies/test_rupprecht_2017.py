@@ -377,7 +377,18 @@ def test_a_bottleneck_lies_below_all_others():
 )
 def test_sparser_but_closer_at_both_sizes(large, small, holds):
     def draws(both):  # the layer below its predecessor where the flag is set
-        return [np.array([[0.5, 0.4 if flag else 0.6]] * 10) for flag in both]
+        return study.Curves(None, *(np.array([[0.5, 0.4 if x else 0.6]] * 10) for x in both))
 
     sizes = {"large": draws(large), "small": draws(small)}
     assert study.sparser_but_closer(["before", "layer"], sizes, "before", "layer")[1] == holds
+
+
+@pytest.mark.parametrize(
+    ("steps", "given_depth", "holds"), [(-0.1, -0.2, True), (0.1, -0.2, "mixed"), (0.1, 0.1, False)]
+)
+def test_curves_go_together_by_steps_and_given_depth(steps, given_depth, holds):
+    rows = [("all layers", name, -0.5, -0.6, high) for name, high in
+            (("levels", 0.9), ("steps", steps), ("given_depth", given_depth))]  # fmt: skip
+    columns = ["part", "correlation", "rho", "low", "high"]
+    text, outcome = study.goes_together(pd.DataFrame(rows, columns=columns))
+    assert outcome == holds and text.startswith("steps: ρ -0.50") and "given depth" in text

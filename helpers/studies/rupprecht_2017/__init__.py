@@ -47,6 +47,7 @@ from helpers.studies.rupprecht_2017.steps import (
 )
 from helpers.studies.rupprecht_2017.verdicts import (
     bottleneck,
+    goes_together,
     graded,
     sparser_but_closer,
     sparser_with_depth,
@@ -68,6 +69,7 @@ __all__ = [
     "compare_pairs",
     "curves",
     "draw_pair",
+    "goes_together",
     "graded",
     "jackknife",
     "lasting",

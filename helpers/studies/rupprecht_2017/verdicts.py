@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from helpers.metrics import intervals
+from helpers.studies.rupprecht_2017.passes import Curves
 
 SURE = 0.975  # of bootstrap samples
 
@@ -44,7 +46,10 @@ def share_below(names: Sequence[str], draws: ArrayLike, layer: str, other: str) 
 
 
 def bottleneck(
-    names: Sequence[str], draws: ArrayLike, neck: Sequence[str], others: Sequence[str]
+    names: Sequence[str],
+    draws: ArrayLike,
+    neck: Sequence[str] = ("mixed7", "mixed8", "mixed9"),
+    others: Sequence[str] = tuple(f"mixed{i}" for i in range(7)),
 ) -> tuple:
     """Judge whether some layers are each sparser than all of the others.
 
@@ -60,20 +65,34 @@ def bottleneck(
     return text, graded(x >= SURE for x in lowest)
 
 
+def goes_together(table: pd.DataFrame) -> tuple:
+    """Judge whether both the steps and the levels given depth correlate below 0.
+
+    Args:
+        table: from `together_by_part`, with a part "all layers".
+    """
+    rows = table[(table["part"] == "all layers") & (table["correlation"] != "levels")]
+    text = (
+        f"{row.correlation.replace('_', ' ')}: ρ {row.rho:.2f} ({row.low:.2f} … {row.high:.2f})"
+        for row in rows.itertuples()
+    )
+    return "; ".join(text), graded(rows["high"] < 0)
+
+
 def sparser_but_closer(
-    names: Sequence[str], draws: dict[str, tuple[ArrayLike, ArrayLike]], before: str, layer: str
+    names: Sequence[str], sizes: Mapping[str, Curves], before: str, layer: str
 ) -> tuple:
     """Judge whether a layer is sparser than its predecessor, but less decorrelated, at all sizes.
 
     Args:
         names: the layers, in depth order.
-        draws: size of the pictures -> (resamples, layers) active shares, and 1 - r.
+        sizes: size of the pictures -> their curves.
         before: the predecessor.
         layer: the layer.
     """
     found = {
-        size: [share_below(names, each, layer, before) for each in both]
-        for size, both in draws.items()
+        size: [share_below(names, draws, layer, before) for draws in (each.active, each.apart)]
+        for size, each in sizes.items()
     }
     text = (f"{size}: sparser {a:.0%}, closer {b:.0%}" for size, (a, b) in found.items())
     met = np.array(list(found.values())) >= SURE  # sizes x (sparser, closer)
