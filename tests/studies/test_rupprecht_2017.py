@@ -246,19 +246,19 @@ def test_a_table_by_layer_holds_the_interval_of_the_resamples():
 def test_pairs_are_compared_with_and_without_the_pixels():
     noise, groups = (np.corrcoef(x) for x in photos())
     seen = study.Seen(None, np.array([noise, groups]), noise, {}, None)
-    like = LABELS[:, None] == LABELS
-    draws = study.resample_within(LABELS, 50)
-    table = study.compare_pairs(["noise", "groups"], seen, like, draws)
+    table = study.compare_pairs(["noise", "groups"], seen, LABELS, repeats=50)
     assert table["layer"].tolist() == ["noise", "groups"] * 2
     assert table["significant"].tolist() == [False, True, False, True]
     found = table[table["layer"] == "groups"]
     assert (found["low"] <= found["value"]).all() and (found["value"] <= found["high"]).all()
     assert study.lasting(table, ["control"]).tolist() == ["groups", "groups"]
-    some = LABELS != "c"
-    again = study.compare_pairs(["noise", "groups"], seen, like[:9, :9], draws[:, :9], at=some)
-    np.testing.assert_allclose(
-        again["value"][:2], study.superiority(seen.correlations[:, :9, :9], like[:9, :9])
-    )
+    like = LABELS[:, None] == LABELS
+    by_pairs = study.compare_pairs(["noise", "groups"], seen, like, repeats=50)
+    np.testing.assert_allclose(by_pairs["value"], table["value"])
+    some = np.where(LABELS == "c", "", LABELS)
+    expected = study.superiority(seen.correlations[:, :9, :9], like[:9, :9])
+    found = study.compare_pairs(["noise", "groups"], seen, some, repeats=50)
+    np.testing.assert_allclose(found["value"][:2], expected)
 
 
 def test_what_lasts_to_the_end_is_what_counts():
@@ -273,13 +273,13 @@ def test_curves_and_their_bootstrap():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 12, 40)) + [[[0]], [[2]]] * rng.normal(size=40)
     seen = study.Seen(rng.random((12, 2)), np.array([np.corrcoef(v) for v in x]), None, {}, None)
-    found = study.curves(seen, ["a", "b"], "toy", similarity.resample(12, 200))
+    found = study.curves(seen, ["a", "b"], "toy")
     table = found.table.set_index(["measure", "layer"])
     assert table.loc[("active", "b"), "value"] == pytest.approx(100 * seen.active[:, 1].mean())
     expected = similarity.decorrelation(seen.correlations[0])
     assert table.loc[("apart", "a"), "value"] == pytest.approx(expected)
     assert ((table["low"] < table["value"]) & (table["value"] < table["high"])).all()
-    assert found.active.shape == found.apart.shape == (200, 2)
+    assert found.active.shape == found.apart.shape == (1000, 2)
 
 
 def test_parts_of_the_depth_axis_are_correlated_on_their_own():
@@ -295,7 +295,7 @@ def test_parts_of_the_depth_axis_are_correlated_on_their_own():
 
 def test_the_table_of_common_patterns(maps):
     profiles, correlation = profiles_of(maps), np.corrcoef(maps.reshape(9, -1))
-    row = study.common_patterns({"layer": correlation}, {"layer": profiles}).loc["layer"]
+    row = study.common_patterns(["layer"], [correlation], {"layer": profiles}).loc["layer"]
     found = study.split(correlation, profiles)
     assert row["channels"] == found.channels and row["apart"] == pytest.approx(1 - found.total)
     loud = np.sort(study.loud_channels(profiles.channels))[::-1]
@@ -392,3 +392,12 @@ def test_curves_go_together_by_steps_and_given_depth(steps, given_depth, holds):
     columns = ["part", "correlation", "rho", "low", "high"]
     text, outcome = study.goes_together(pd.DataFrame(rows, columns=columns))
     assert outcome == holds and text.startswith("steps: ρ -0.50") and "given depth" in text
+
+
+def test_a_network_is_aligned_layer_by_layer():
+    images = data.digits(24)
+    vectors, found = study.aligned(models.mini_inception(), images, ["activation", "mixed3"], 5)
+    assert vectors["activation"].shape == (24, 5, 8)
+    assert found["mixed3"].superiority.shape == (21,)
+    again = study.alignment(vectors["mixed3"]).superiority
+    assert found["mixed3"].superiority[0] == pytest.approx(again)

@@ -13,6 +13,7 @@ from helpers.studies.rupprecht_2017.alike import (
 from helpers.studies.rupprecht_2017.basis import (
     Alignment,
     Places,
+    aligned,
     alignment,
     beside_twins,
     jackknife,
@@ -61,6 +62,7 @@ __all__ = [
     "Seen",
     "Split",
     "Together",
+    "aligned",
     "alignment",
     "beside_twins",
     "bottleneck",

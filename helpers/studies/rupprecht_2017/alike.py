@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from helpers.metrics import intervals
+from helpers.metrics import intervals, similarity
 from helpers.studies.rupprecht_2017.passes import Seen, by_layer
 
 Array = NDArray[np.float64]
@@ -123,7 +123,8 @@ def superiority(
             as the product says, an image never pairs with itself.
 
     Returns:
-        (layers,) 0..1, 0.5 by chance, ties counting half; or (resamples, layers).
+        (layers,) 0..1, 0.5 by chance, ties counting half; or (resamples, layers), NaN for
+        a resample without pairs of both kinds.
     """
     stack, like = np.asarray(correlations, float), pairs_of(np.asarray(like, bool))
     pairs = pairs_of(stack)
@@ -139,17 +140,13 @@ def superiority(
             inside = np.bincount(place, weight * like, len(level))
             outside = np.bincount(place, weight * ~like, len(level))
             below = np.cumsum(outside) - outside / 2
-            found[draw, layer] = inside @ below / (inside.sum() * outside.sum())
+            pairs_drawn = inside.sum() * outside.sum()
+            found[draw, layer] = inside @ below / pairs_drawn if pairs_drawn else np.nan
     return found if weights is not None else found[0]
 
 
 def compare_pairs(
-    names: Sequence[str],
-    seen: Seen,
-    like: ArrayLike,
-    draws: ArrayLike,
-    seed: int = 0,
-    at: ArrayLike | None = None,
+    names: Sequence[str], seen: Seen, alike: ArrayLike, seed: int = 0, repeats: int = 200
 ) -> pd.DataFrame:
     """Tabulate by layer how far pairs that are alike are more correlated than others.
 
@@ -158,22 +155,29 @@ def compare_pairs(
     Args:
         names: the layers, in depth order.
         seen: from `observe`.
-        like: (images, images) booleans.
-        draws: (resamples, images) for the intervals of the superiority.
-        seed: of the permutations.
-        at: booleans over all images seen, where `like` and `draws` are about some only.
+        alike: (images,) the group of each image, those without one ("") being left out and
+            the others resampled within their groups; or (images, images) booleans, all images
+            being resampled together.
+        seed: of the permutations and of the bootstrap.
+        repeats: bootstrap samples.
 
     Returns:
         Columns layer, depth, measure (superiority), value, low, high, control, p (Mantel,
         corrected for the number of layers by Holm's method) and significant (p < 0.05).
     """
-    chosen = slice(None) if at is None else np.flatnonzero(at)
+    alike, chosen = np.asarray(alike), np.arange(len(seen.pixels))
+    if alike.ndim == 1:
+        chosen = np.flatnonzero(alike != "")
+        groups = alike[chosen]
+        alike, draws = groups[:, None] == groups, resample_within(groups, repeats, seed)
+    else:
+        draws = similarity.resample(len(chosen), repeats, seed)
     correlations = seen.correlations[:, chosen][:, :, chosen]
-    left = without(correlations, seen.pixels[chosen][:, chosen])
+    left = without(correlations, seen.pixels[np.ix_(chosen, chosen)])
     tables = []
     for control, stack in (("as they are", correlations), ("pixels held constant", left)):
-        p = intervals.holm(mantel(stack, like, seed=seed))
-        values, resampled = superiority(stack, like), superiority(stack, like, draws)
+        p = intervals.holm(mantel(stack, alike, seed=seed))
+        values, resampled = superiority(stack, alike), superiority(stack, alike, draws)
         more = {"control": control, "p": p, "significant": p < 0.05}
         tables.append(by_layer(names, "superiority", values, resampled, **more))
     return pd.concat(tables, ignore_index=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from helpers import layers
 from helpers.metrics.intervals import superiority
 from helpers.studies.rupprecht_2017.passes import by_layer
 
@@ -154,6 +157,29 @@ def jackknife(values: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
     error = np.sqrt((groups - 1) * values[1:].var(axis=0))
     reach = stats.t.ppf((1 + level) / 2, groups - 1) * error
     return values[0] - reach, values[0] + reach
+
+
+def aligned(
+    model: keras.Model, images: Any, names: Sequence[str], places: int = 32, seed: int = 0
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, Alignment]]:
+    """Run a network and return each layer's vectors, and their alignment.
+
+    Args:
+        model: the network.
+        images: a set of images.
+        names: the layers.
+        places: per image and layer; the same for all networks with the same seed.
+        seed: of the places.
+
+    Returns:
+        layer -> (images, places, channels), and layer -> its `Alignment` for all images and
+        without each group of `leave_out`.
+    """
+    take = {"places": partial(Places, places, seed)}
+    found = layers.accumulate(model, images, names, take, batch_size=4)
+    vectors = {layer: found[layer]["places"].vectors for layer in names}
+    weights = leave_out(len(images))
+    return vectors, {layer: alignment(x, weights=weights) for layer, x in vectors.items()}
 
 
 def beside_twins(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -119,12 +119,13 @@ def loud_channels(channels: ArrayLike) -> Array:
 
 
 def common_patterns(
-    correlations: Mapping[str, ArrayLike], profiles: Mapping[str, Profiles]
+    names: Sequence[str], correlations: Sequence[ArrayLike], profiles: Mapping[str, Profiles]
 ) -> pd.DataFrame:
     """Tabulate the common pattern of every layer.
 
     Args:
-        correlations: layer -> (images, images).
+        names: the layers.
+        correlations: (images, images) of each.
         profiles: layer -> those of the same images.
 
     Returns:
@@ -133,7 +134,7 @@ def common_patterns(
         channels (of channels) hold half of the channels' part.
     """
     rows = {}
-    for layer, correlation in correlations.items():
+    for layer, correlation in zip(names, correlations, strict=True):
         found = split(correlation, profiles[layer])
         loud = np.sort(loud_channels(profiles[layer].channels))[::-1]
         rows[layer] = found._asdict() | {

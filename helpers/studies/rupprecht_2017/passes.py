@@ -108,16 +108,17 @@ class Curves(NamedTuple):
     apart: Array
 
 
-def curves(seen: Seen, names: Sequence[str], pictures: str, weights: ArrayLike) -> Curves:
+def curves(seen: Seen, names: Sequence[str], pictures: str, seed: int = 0) -> Curves:
     """Return the two curves of the source's second figure with intervals over images.
 
     Args:
         seen: from `observe`.
         names: the layers.
         pictures: what the images are called in the table.
-        weights: (resamples, images) from `similarity.resample`.
+        seed: of the bootstrap.
     """
-    active = np.asarray(weights) @ seen.active / len(seen.active)
+    weights = similarity.resample(len(seen.active), seed=seed)
+    active = weights @ seen.active / len(seen.active)
     apart = similarity.decorrelation(seen.correlations, weights)
     values = {
         "active": (100 * seen.active.mean(axis=0), 100 * active),

@@ -37,7 +37,8 @@ def together(x: ArrayLike, y: ArrayLike) -> Together:
     x, y = np.asarray(x, float), np.asarray(y, float)
     depth = np.broadcast_to(np.arange(x.shape[-1]), x.shape)
     xy, xd, yd = _spearman(x, y), _spearman(x, depth), _spearman(y, depth)
-    given_depth = (xy - xd * yd) / np.sqrt((1 - xd**2) * (1 - yd**2))
+    with np.errstate(invalid="ignore"):  # NaN where depth alone orders a curve
+        given_depth = (xy - xd * yd) / np.sqrt((1 - xd**2) * (1 - yd**2))
     return Together(xy, _spearman(np.diff(x), np.diff(y)), given_depth)
 
 
