@@ -232,6 +232,8 @@ def test_a_pass_by_the_measures_it_is_made_of():
     for k, layer in enumerate(names):
         flat = found[layer].reshape(6, -1)
         np.testing.assert_allclose(seen.active[:, k], (flat != 0).mean(axis=1))
+        counted = np.histogram(flat[flat != 0], seen.histograms[layer].edges)[0]
+        np.testing.assert_array_equal(seen.histograms[layer].counts, counted)
         np.testing.assert_allclose(seen.correlations[k], np.corrcoef(flat), atol=1e-5)
     np.testing.assert_array_equal(seen.outputs, found[names[-1]])
 
@@ -245,7 +247,7 @@ def test_a_table_by_layer_holds_the_interval_of_the_resamples():
 
 def test_pairs_are_compared_with_and_without_the_pixels():
     noise, groups = (np.corrcoef(x) for x in photos())
-    seen = study.Seen(None, np.array([noise, groups]), noise, {}, None)
+    seen = study.Seen(None, np.array([noise, groups]), noise, {}, {}, None)
     table = study.compare_pairs(["noise", "groups"], seen, LABELS, repeats=50)
     assert table["layer"].tolist() == ["noise", "groups"] * 2
     assert table["significant"].tolist() == [False, True, False, True]
@@ -272,7 +274,9 @@ def test_what_lasts_to_the_end_is_what_counts():
 def test_curves_and_their_bootstrap():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 12, 40)) + [[[0]], [[2]]] * rng.normal(size=40)
-    seen = study.Seen(rng.random((12, 2)), np.array([np.corrcoef(v) for v in x]), None, {}, None)
+    seen = study.Seen(
+        rng.random((12, 2)), np.array([np.corrcoef(v) for v in x]), None, {}, {}, None
+    )
     found = study.curves(seen, ["a", "b"], "toy")
     table = found.table.set_index(["measure", "layer"])
     assert table.loc[("active", "b"), "value"] == pytest.approx(100 * seen.active[:, 1].mean())

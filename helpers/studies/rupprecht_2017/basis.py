@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import keras
@@ -63,6 +63,7 @@ class Alignment(NamedTuple):
     superiority: Array
 
 
+@cache
 def random_directions(channels: int, directions: int, seed: int = 0) -> Array:
     """Draw the first axes of a random rotation, uniform over all rotations.
 
@@ -72,15 +73,18 @@ def random_directions(channels: int, directions: int, seed: int = 0) -> Array:
         seed: of the draw.
 
     Returns:
-        (channels, directions), orthonormal columns (Stewart 1980, SIAM J. Numer. Anal. 17:403).
+        (channels, directions), orthonormal columns (Stewart 1980, SIAM J. Numer. Anal. 17:403);
+        kept for the next call, and read-only.
     """
     normal = np.random.default_rng(seed).standard_normal((channels, min(directions, channels)))
     axes, triangle = np.linalg.qr(normal)
-    return axes * np.sign(np.diagonal(triangle))
+    axes *= np.sign(np.diagonal(triangle))
+    axes.flags.writeable = False
+    return axes
 
 
 def alignment(
-    vectors: ArrayLike, directions: int = 256, seed: int = 0, weights: ArrayLike | None = None
+    vectors: ArrayLike, directions: int = 128, seed: int = 0, weights: ArrayLike | None = None
 ) -> Alignment:
     """Compare the distribution along units with that along random directions, by kurtosis.
 
@@ -107,7 +111,7 @@ def alignment(
     return found if weights is not None else Alignment(*(values[0] for values in found))
 
 
-def typical(vectors: ArrayLike, directions: int = 256, seed: int = 0) -> dict[str, Array]:
+def typical(vectors: ArrayLike, directions: int = 128, seed: int = 0) -> dict[str, Array]:
     """Return activations along one unit and one random direction, those with the median kurtosis.
 
     Args:
@@ -160,7 +164,7 @@ def jackknife(values: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
 
 
 def aligned(
-    model: keras.Model, images: Any, names: Sequence[str], places: int = 32, seed: int = 0
+    model: keras.Model, images: Any, names: Sequence[str], places: int = 16, seed: int = 0
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, Alignment]]:
     """Run a network and return each layer's vectors, and their alignment.
 

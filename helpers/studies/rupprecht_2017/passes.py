@@ -17,6 +17,8 @@ from helpers.studies.rupprecht_2017.common import Profiles
 
 Array = NDArray[np.float64]
 
+EDGES = np.linspace(0, 10, 101)
+
 
 class Seen(NamedTuple):
     """What a pass over images leaves.
@@ -25,6 +27,7 @@ class Seen(NamedTuple):
         active: (images, layers) share of non-zero activations.
         correlations: (layers, images, images).
         pixels: (images, images) correlations of the network's input.
+        histograms: layer -> counts of its activations in `EDGES`, the source's 100 bins.
         profiles: layer -> `Profiles`.
         outputs: (images, classes) the last layer's activations.
     """
@@ -32,6 +35,7 @@ class Seen(NamedTuple):
     active: Array
     correlations: Array
     pixels: Array
+    histograms: dict[str, sparsity.Histogram]
     profiles: dict[str, Profiles]
     outputs: NDArray[np.float32]
 
@@ -47,7 +51,8 @@ def observe(model: keras.Model, images: Any, names: Sequence[str], **options: An
     """
     source, last = layers.select(model)[0], names[-1]
     profiles = {layer: Profiles() for layer in names}
-    active, outputs = [], []
+    histograms = {layer: sparsity.Histogram(EDGES) for layer in names}
+    outputs = []
     with similarity.pattern_store(len(images)) as new:
         patterns = {layer: new() for layer in (source, *names)}
         for _, batch in layers.stream(model, images, [source, *names], **options):
@@ -55,12 +60,13 @@ def observe(model: keras.Model, images: Any, names: Sequence[str], **options: An
                 patterns[layer].update(x)
             for layer in names:
                 profiles[layer].update(batch[layer])
-            flat = (batch[layer].reshape(len(batch[layer]), -1) for layer in names)
-            active.append(np.column_stack([sparsity.active_fraction(x, axis=1) for x in flat]))
+                histograms[layer].update(batch[layer])
             outputs.append(batch[last].copy())
             batch.clear()
         pixels, *found = [patterns[x].similarity(x).correlation for x in (source, *names)]
-    return Seen(np.vstack(active), np.array(found), pixels, profiles, np.vstack(outputs))
+    active = np.column_stack([histograms[layer].active_per_image for layer in names])
+    outputs = np.vstack(outputs)
+    return Seen(active, np.array(found), pixels, histograms, profiles, outputs)
 
 
 def shrunk(preprocess: Callable[[tf.Tensor], tf.Tensor], side: int) -> Callable:
