@@ -84,10 +84,12 @@ def mantel(
     """
     like, rng = np.asarray(like, float), np.random.default_rng(seed)
     ranks = rankdata(pairs_of(correlations), axis=-1)
-    orders = (rng.permutation(len(like)) for _ in range(permutations))
-    shuffled = np.array([pairs_of(like[np.ix_(order, order)]) for order in orders])
     found = ranks @ pairs_of(like)
-    at_least = (shuffled @ ranks.T >= found - 1e-9 * np.abs(found)).sum(axis=0)
+    least = found - 1e-9 * np.abs(found)
+    at_least, (first, second) = np.zeros(len(ranks)), np.triu_indices(len(like), 1)
+    for _ in range(permutations):
+        order = rng.permutation(len(like))
+        at_least += ranks @ like[order[first], order[second]] >= least
     return (1 + at_least) / (1 + permutations)
 
 

@@ -17,12 +17,12 @@ class Profiles:
 
     An accumulator for `layers.accumulate`. A pattern is standardised over all its units, to
     mean 0 and variance 1, so that the mean product of two patterns is their correlation.
-
     """
 
     def __init__(self) -> None:
         self._channels: list[NDArray[np.float32]] = []
-        self._places: list[NDArray[np.float32]] = []
+        self._place_sum: Array | float = 0.0
+        self._place_own = 0.0
 
     def update(self, x: np.ndarray) -> None:
         """Take in the activations (images, ..., channels) of the next images."""
@@ -34,8 +34,10 @@ class Profiles:
         flat = x.reshape(len(x), -1)
         square = np.array([row @ row for row in flat], float) / flat.shape[1]
         scale = np.sqrt(square - mean**2)
-        for kept, means in ((self._channels, over_places), (self._places, over_channels)):
-            kept.append(((means - mean[:, None]) / scale[:, None]).astype(np.float32))
+        standard = [(m - mean[:, None]) / scale[:, None] for m in (over_places, over_channels)]
+        self._channels.append(standard[0].astype(np.float32))
+        self._place_sum += standard[1].sum(axis=0)
+        self._place_own += np.square(standard[1]).mean(axis=1).sum()
 
     @property
     def channels(self) -> NDArray[np.float32]:
@@ -43,9 +45,11 @@ class Profiles:
         return np.concatenate(self._channels)
 
     @property
-    def places(self) -> NDArray[np.float32]:
-        """(images, places) means over channels."""
-        return np.concatenate(self._places)
+    def places(self) -> float:
+        """Mean product, over the places, of two distinct images' means over channels."""
+        n = sum(map(len, self._channels))
+        together = np.square(np.asarray(self._place_sum)).mean()
+        return float((together - self._place_own) / (n * (n - 1)))
 
 
 class Split(NamedTuple):
@@ -86,8 +90,8 @@ def split(correlation: ArrayLike, profiles: Profiles) -> Split:
     correlation = np.asarray(correlation, float)
     total = float(correlation[np.triu_indices(len(correlation), 1)].mean())
     channels, own = mean_product(profiles.channels)
-    places, _ = mean_product(profiles.places)
-    return Split(total, channels, places, total - channels - places, own)
+    rest = total - channels - profiles.places
+    return Split(total, channels, profiles.places, rest, own)
 
 
 def mean_product(means: ArrayLike) -> tuple[float, float]:
