@@ -13,7 +13,13 @@ from helpers.plotting.distributions import (
     lorenz,
 )
 from helpers.plotting.embeddings import embedded_image, embedding_explorer, embedding_grid
-from helpers.plotting.images import activation_maps, class_examples, contact_sheet, image_grid
+from helpers.plotting.images import (
+    activation_maps,
+    class_examples,
+    contact_sheet,
+    image_grid,
+    top_outputs,
+)
 from helpers.plotting.matrices import (
     category_map,
     clustered_matrices,
@@ -59,5 +65,6 @@ __all__ = [
     "short_names",
     "stacked",
     "stretched",
+    "top_outputs",
     "use_style",
 ]

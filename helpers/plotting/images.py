@@ -1,4 +1,4 @@
-"""Images: grids of thumbnails, contact sheets by group, and examples of classes."""
+"""Images: grids of thumbnails, contact sheets, examples of classes, and what outputs say."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from helpers.data import ImageSet, LabelledImages
-from helpers.plotting.style import SEQUENTIAL, WIDTH, short_names
+from helpers.plotting.style import COLOURS, SEQUENTIAL, WIDTH, short_names
 
 
 def image_grid(
@@ -145,6 +146,37 @@ def class_examples(sets: Sequence[LabelledImages], each: int) -> Figure:
         axis.set(yticks=[])
         axis.set_title(arrays.title, fontsize=9)
         axis.spines[:].set_visible(False)
+    return fig
+
+
+def top_outputs(images: ImageSet, table: pd.DataFrame, columns: int = 4) -> Figure:
+    """Show images, each above bars of a network's most probable classes, the right one marked.
+
+    Args:
+        images: those to show, each under its category.
+        table: columns image (its place in `images`), name, probability and right (bool), a row
+            per image and class, the most probable first; as `models.top` gives but for `right`.
+        columns: images per row.
+    """
+    lines = -(-len(images) // columns)
+    heights = [1.3, 1] * lines
+    size = (min(WIDTH, 2.9 * columns), 3.3 * lines)
+    fig, axes = plt.subplots(2 * lines, columns, figsize=size, squeeze=False, height_ratios=heights)
+    for axis in axes.flat:
+        axis.axis("off")
+    for k, (image, rows) in enumerate(table.groupby("image")):
+        line, column = divmod(k, columns)
+        above, below = axes[2 * line, column], axes[2 * line + 1, column]
+        above.imshow(images.thumbnail(image, 128))
+        above.set_title(images.category[image][:26], fontsize=10, loc="center", pad=3)
+        places = np.arange(len(rows))
+        colours = ["0.85", (*COLOURS[1], 0.75)]
+        below.barh(places, rows["probability"], color=[colours[bool(r)] for r in rows["right"]])
+        for place, name, share in zip(places, rows["name"], rows["probability"], strict=True):
+            below.text(0.01, place, str(name).split(",")[0][:26], va="center", fontsize=9)
+            percent = f"{share:.0%}" if share >= 0.01 else "<1%"
+            below.text(1.02, place, percent, va="center", fontsize=9, ha="left")
+        below.set(xlim=(0, 1.15), ylim=(len(rows) - 0.5, -0.5))
     return fig
 
 

@@ -14,6 +14,7 @@ from scipy import stats
 
 from helpers import data, layers
 from helpers.metrics import similarity
+from helpers.metrics.intervals import bootstrap_mean
 
 Array = NDArray[np.float64]
 
@@ -45,6 +46,29 @@ class Averages:
     def channels(self) -> NDArray[np.float32]:
         """(images, channels) mean over places."""
         return np.concatenate(self._channels)
+
+
+def one_pass(
+    network: keras.Model, images: data.ImageSet, chosen: Sequence[str], batch_size: int = 4
+) -> tuple[dict[str, similarity.Similarity], dict[str, Averages]]:
+    """Compare all images in every chosen layer, and average the activations, in one pass.
+
+    Args:
+        network: whose card says how images are preprocessed.
+        images: at least 3.
+        chosen: names of layers.
+        batch_size: images taken at a time; memory grows with it.
+
+    Returns:
+        layer -> what it makes of every pair of images, and layer -> its averages.
+    """
+    with similarity.pattern_store(len(images)) as patterns:
+        new = {"patterns": patterns, "averages": Averages}
+        seen = layers.accumulate(
+            network, images, chosen, new, batch_size=batch_size, progress=False
+        )
+        found = {layer: each["patterns"].similarity(layer) for layer, each in seen.items()}
+    return found, {layer: each["averages"] for layer, each in seen.items()}
 
 
 def compare(
@@ -114,6 +138,73 @@ def tabulate(
         columns = {"layer": list(chosen), "depth": range(len(chosen)), "value": value}
         tables.append(pd.DataFrame({"measure": measure, **columns, "low": low, "high": high}))
     return pd.concat(tables, ignore_index=True)
+
+
+def curves(
+    matrices: Mapping[str, Array], draws: Mapping[str, Array], chosen: Sequence[str]
+) -> pd.DataFrame:
+    """Tabulate each layer's drop and its similarity to both ends, by every measure.
+
+    Args:
+        matrices: measure -> (layers, layers); those of `MEASURES` are taken.
+        draws: measure -> (resamples, layers, layers).
+        chosen: the layers, in order of depth.
+
+    Returns:
+        As `tabulate`, with a column statistic: "drop" (from the layer before; NaN for the
+        first), "to the input" and "to the output".
+    """
+    statistics = {
+        "drop": lambda matrix: np.insert(drops(matrix), 0, np.nan, axis=-1),
+        "to the input": lambda matrix: matrix[..., 0, :],
+        "to the output": lambda matrix: matrix[..., -1, :],
+    }
+    tables = []
+    for name, of in statistics.items():
+        values, resampled = ({m: of(each[m]) for m in MEASURES} for each in (matrices, draws))
+        tables.append(tabulate(values, resampled, chosen).assign(statistic=name))
+    return pd.concat(tables, ignore_index=True)
+
+
+def in_long_form(matrices: Mapping[str, Array], chosen: Sequence[str]) -> pd.DataFrame:
+    """Put (layers, layers) matrices into a table: measure, layer, other, value."""
+    one, other = (
+        np.ravel(names) for names in np.meshgrid(list(chosen), list(chosen), indexing="ij")
+    )
+    columns = {"layer": one, "other": other}
+    return pd.concat(
+        [
+            pd.DataFrame({"measure": k, **columns, "value": np.ravel(m)})
+            for k, m in matrices.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def holds(draws: Mapping[str, Array], level: float = 0.0) -> list[bool]:
+    """Return, for each measure, whether the 95 % interval of a statistic lies above a level.
+
+    Args:
+        draws: measure -> (resamples,).
+        level: a number.
+    """
+    return [bool(np.quantile(values, 0.025) > level) for values in draws.values()]
+
+
+def told(values: Mapping[str, ArrayLike]) -> str:
+    """Write a statistic in words: each measure's share, or mean and interval of its resamples.
+
+    Args:
+        values: measure -> a share of 0..1, or (resamples,).
+    """
+    texts = []
+    for measure, value in values.items():
+        if np.ndim(value):
+            low, high = np.quantile(value, [0.025, 0.975])
+            texts.append(f"{measure} {np.mean(value):.2f} ({low:.2f} … {high:.2f})")
+        else:
+            texts.append(f"{measure} {value:.0%}")
+    return "; ".join(texts)
 
 
 def verdict(holds: Sequence[bool]) -> bool | str:
@@ -203,7 +294,7 @@ def compare_branches(
 
 def drops_behind(
     before: ArrayLike, after: Mapping[str, Sequence[ArrayLike]], weights: ArrayLike
-) -> dict[str, dict[str, Array]]:
+) -> dict[str, Array]:
     """Return what is lost from a layer to each of several that could follow it.
 
     Args:
@@ -212,8 +303,8 @@ def drops_behind(
         weights: (resamples, images) from `similarity.resample`.
 
     Returns:
-        measure -> what follows -> (1 + resamples,) 1 - similarity, averaged over seeds; the
-        first of all images, the others of the resamples.
+        measure -> (1 + resamples, what follows) 1 - similarity, averaged over seeds; the first
+        row of all images, the others of the resamples.
     """
     flat = {"before": before}
     flat |= {f"{name} {k}": x for name, xs in after.items() for k, x in enumerate(xs)}
@@ -225,7 +316,7 @@ def drops_behind(
     lost = {}
     for measure in MEASURES:
         rows = 1 - np.concatenate([value[measure][None, 0, 1:], draws[measure][:, 0, 1:]])
-        lost[measure] = {name: rows[:, seeds == name].mean(axis=1) for name in after}
+        lost[measure] = np.stack([rows[:, seeds == name].mean(axis=1) for name in after], axis=1)
     return lost
 
 
@@ -234,7 +325,7 @@ def without_branches(
     images: data.ImageSet,
     classes: ArrayLike,
     means: Mapping[str, ArrayLike],
-    batch_size: int = 2,
+    batch_size: int = 1,
 ) -> pd.DataFrame:
     """Classify images without each branch of each module, and without it in all modules.
 
@@ -280,6 +371,28 @@ def without_branches(
     table = pd.DataFrame(variants, columns=["module", "branch", "filled"])
     table = table.loc[table.index.repeat(len(images))].reset_index(drop=True)
     return table.assign(image=np.tile(images.names, len(variants)), correct=correct.ravel())
+
+
+def worth(answers: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return the accuracy of every variant, and what it loses, with intervals over images.
+
+    Args:
+        answers: from `without_branches`.
+        seed: of the bootstrap.
+
+    Returns:
+        A row per variant: module, branch, filled, top_1 with low and high, and loss (of the
+        whole network's accuracy, image by image) with loss_low and loss_high.
+    """
+    keys = ["module", "branch", "filled"]
+    whole = answers.loc[answers["module"] == NOTHING, "correct"].to_numpy(float)
+    rows = []
+    for variant, each in answers.groupby(keys, sort=False):
+        correct = each["correct"].to_numpy(float)
+        top_1, loss = (bootstrap_mean(x, seed=seed) for x in (correct, whole - correct))
+        rows.append([*variant, *top_1, *loss])
+    numbers = ["top_1", "low", "high", "loss", "loss_low", "loss_high"]
+    return pd.DataFrame(rows, columns=[*keys, *numbers])
 
 
 def within_modules(table: pd.DataFrame, column: str) -> NDArray[np.float64]:

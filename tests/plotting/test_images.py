@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import data, plotting
@@ -58,3 +59,14 @@ def test_activation_maps_show_the_channels_that_vary_most():
     shown = [axis.images[0].get_array().max() for axis in fig.axes if axis.images]
     assert shown == [4, 2, 1, 0]  # three maps, then the picture
     assert "m0 (mixed0): 3×3×4" in [axis.get_title(loc="left") for axis in fig.axes]
+
+
+def test_top_outputs_are_bars_below_each_image_and_the_right_one_stands_out():
+    names = {"name": ["a, or A", "b"] * 3, "right": [True, False] * 3}
+    places = {"image": [0, 0, 1, 1, 2, 2], "probability": [0.9, 0.001] * 3}
+    fig = plotting.top_outputs(toy(3), pd.DataFrame({**places, **names}), columns=2)
+    shown = [axis for axis in fig.axes if axis.patches]
+    assert len(shown) == 3 and len([axis for axis in fig.axes if axis.images]) == 3
+    assert [text.get_text() for text in shown[0].texts] == ["a", "90%", "b", "<1%"]
+    right, wrong = (bar.get_facecolor() for bar in shown[0].patches)
+    assert right != wrong and shown[0].patches[0].get_width() == pytest.approx(0.9)

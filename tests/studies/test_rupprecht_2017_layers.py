@@ -45,6 +45,30 @@ def test_intervals_of_every_layer():
     assert list(table["depth"]) == [0, 1]
 
 
+def test_curves_are_drops_and_similarities_to_both_ends(found):
+    matrices = study.compare(found, "abcde")
+    draws = study.compare(found, "abcde", similarity.resample(30, 20))
+    table = study.curves(matrices, draws, list("abcde")).set_index(["statistic", "measure"])
+    matrix = matrices["unit-centred r"]
+    for statistic, expected in {
+        "drop": np.r_[np.nan, study.drops(matrix)],
+        "to the input": matrix[0],
+        "to the output": matrix[-1],
+    }.items():
+        rows = table.loc[(statistic, "unit-centred r")]
+        np.testing.assert_allclose(rows["value"], expected)
+        assert list(rows["layer"]) == list("abcde")
+    long = study.in_long_form(matrices, "abcde").set_index(["measure", "layer", "other"])["value"]
+    assert long["unit-centred r", "b", "d"] == matrix[1, 3] and len(long) == 75
+
+
+def test_claims_in_words_and_their_intervals():
+    draws = {"r": np.linspace(0.5, 2.5, 1001), "CKA": np.linspace(-1, 1, 1001)}
+    assert study.holds(draws) == [True, False] and study.holds(draws, 0.6) == [False, False]
+    assert study.told(draws) == "r 1.50 (0.55 … 2.45); CKA 0.00 (-0.95 … 0.95)"
+    assert study.told({"r": 0.986}) == "r 99%"
+
+
 @pytest.mark.parametrize(
     ("holds", "expected"), [([True] * 3, True), ([True, False], "mixed"), ([False] * 2, False)]
 )
@@ -90,9 +114,9 @@ def test_what_is_lost_to_a_copy_and_to_noise():
     after = {"copy": [2 * x], "noise": [rng.normal(size=x.shape) for _ in range(4)]}
     lost = study.drops_behind(x, after, similarity.resample(25, 20))
     for measure in study.MEASURES:
-        np.testing.assert_allclose(lost[measure]["copy"], 0, atol=1e-5)
-        assert lost[measure]["noise"].shape == (21,)
-        assert 0.7 < lost[measure]["noise"][0] < 1.3
+        assert lost[measure].shape == (21, 2)
+        np.testing.assert_allclose(lost[measure][:, 0], 0, atol=1e-5)
+        assert 0.7 < lost[measure][0, 1] < 1.3
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +191,30 @@ def test_without_a_branch_everywhere_the_network_is_worse(network, digits, means
     table = study.without_branches(network, digits, digits.category.astype(int), means)
     share = table.groupby(["module", "filled"])["correct"].mean()
     assert share["nothing", "nothing"] > 0.9 > share["all", "zeros"]
+
+
+def test_worth_is_the_accuracy_lost_image_by_image():
+    nothing = {"module": "nothing", "branch": "nothing", "filled": "nothing"}
+    without = {"module": "m", "branch": "5x5", "filled": "means"}
+    answers = pd.concat(
+        [
+            pd.DataFrame({**nothing, "correct": [True, True, True, False]}),
+            pd.DataFrame({**without, "correct": [True, False, False, False]}),
+        ]
+    )
+    table = study.worth(answers)
+    np.testing.assert_allclose(table["top_1"], [0.75, 0.25])
+    np.testing.assert_allclose(table["loss"], [0, 0.5])
+    assert table["loss_low"][1] >= 0 and table["loss_high"][0] == 0
+
+
+def test_one_pass_gives_what_two_would(network, digits):
+    found, averages = study.one_pass(network, digits, ["input", "mixed0"])
+    x = layers.activations(network, digits, "mixed0", progress=False)["mixed0"]
+    np.testing.assert_allclose(
+        found["mixed0"].correlation, np.corrcoef(x.reshape(30, -1)), atol=1e-5
+    )
+    np.testing.assert_allclose(averages["mixed0"].units, x.mean(axis=0), rtol=1e-4, atol=1e-6)
 
 
 def test_ranks_within_modules_know_nothing_of_the_modules_level():
