@@ -36,7 +36,7 @@ def calibrate(model: keras.Model, images: data.ImageSet) -> None:
         layer.momentum = 0.0
     try:
         # As a graph, which lets go of each activation when it is no longer needed.
-        tf.function(lambda x: model(x, training=True))(batch)
+        tf.function(lambda x: model(x, training=True)).get_concrete_function(batch)(batch)
     finally:
         for layer, momentum in zip(normalisations, momenta, strict=True):
             layer.momentum = momentum

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from itertools import permutations
+from timeit import repeat
+from typing import NamedTuple
 
 import keras
 import matplotlib.pyplot as plt
@@ -14,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from helpers import data, layers, models, plotting
+from helpers.metrics import similarity, sparsity
+from helpers.metrics.accuracy import rank_within
 from helpers.metrics.intervals import superiority
 
 Array = NDArray[np.float64]
@@ -22,6 +28,15 @@ Array = NDArray[np.float64]
 NAMES = ("banjo", "guitar", "moped", "sportscar", "lion", "tiger", "robin", "partridge")
 CATEGORY = np.repeat(NAMES, 5)
 RELATED = (("banjo", "guitar"), ("moped", "sportscar"), ("lion", "tiger"), ("robin", "partridge"))
+SOURCE_NAMES = dict(
+    zip(
+        ("input", *models.GUEST_LOVE_LAYERS),
+        ("Mul (Sub / 128)", "conv", "conv_1", "conv_2", "pool", "conv_3", "conv_4", "pool_1",
+         "mixed", *(f"mixed_{i}" for i in range(1, 11)), "pool_3", "softmax"),
+        strict=True,
+    )
+)  # fmt: skip
+STEP = 0.008  # of the published colours: 256 from -1 to 1
 # Digits that look alike, for the quick profile.
 LOOK_ALIKES = (("1", "7"), ("3", "8"), ("4", "9"))
 
@@ -151,6 +166,49 @@ def shares_in_order_of_others(
     return {name: shares[name] for name in names}
 
 
+def agreement(
+    ours: Mapping[str, ArrayLike],
+    published: Mapping[str, ArrayLike],
+    category: ArrayLike,
+    approximate: Sequence[str] = (),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare our correlations with published ones that are exact to half a colour step, .004.
+
+    Args:
+        ours: layer -> (images, images).
+        published: the same layers.
+        category: (images,).
+        approximate: layers that rest on re-estimated weights: they have no say in the order of
+            the images, and are not judged in one.
+        seed: of the random order.
+
+    Returns:
+        A row per layer: the share of pairs within .004 and .008; within .008 in the order of the
+        images that was fitted to other layers (`shares_in_order_of_others`), and in a random
+        order within categories; the largest difference; and Pearson's r over the pairs.
+    """
+    category, rng = np.asarray(category), np.random.default_rng(seed)
+    members = [np.flatnonzero(category == each) for each in dict.fromkeys(category)]
+    shuffle = np.empty(len(category), int)
+    shuffle[np.concatenate(members)] = np.concatenate([rng.permutation(m) for m in members])
+    shuffled = {layer: np.asarray(m)[np.ix_(shuffle, shuffle)] for layer, m in ours.items()}
+    sound = {layer: m for layer, m in shuffled.items() if layer not in approximate}
+    blind = shares_in_order_of_others(sound, published, category, STEP)
+    above, rows = np.triu_indices(len(category), 1), {}
+    for layer, theirs in published.items():
+        a, b = np.asarray(ours[layer])[above], np.asarray(theirs)[above]
+        rows[layer] = {
+            "within .004": share_within(ours[layer], theirs, STEP / 2),
+            "within .008": share_within(ours[layer], theirs, STEP),
+            "order of others": blind.get(layer, np.nan),
+            "random order": share_within(shuffled[layer], theirs, STEP),
+            "largest difference": np.abs(a - b).max(),
+            "r": np.corrcoef(a, b)[0, 1],
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def recovery(
     correlations: Sequence[ArrayLike],
     category: ArrayLike,
@@ -194,8 +252,9 @@ def recovery_by_layer(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return `recovery` of each layer, and its trend with depth, with bootstrap intervals.
 
-    Images are resampled within their categories. With few images per category the 95 %
-    intervals are rather too narrow.
+    Images are resampled within their categories. As these are small, the percentiles are taken
+    further out, as in `intervals.bootstrap`: by sqrt(m / (m - 1)) for categories of m images,
+    and by what Student's t is wider.
 
     Args:
         matrices: layer -> (images, images), in order of depth.
@@ -215,16 +274,55 @@ def recovery_by_layer(
     draws = [np.arange(len(category))]
     draws += [np.concatenate([rng.choice(m, len(m)) for m in members]) for _ in range(repeats)]
     values = np.array([recovery(stack, category, related, draw) for draw in draws])
+    size = len(category) / len(members)
+    further = np.sqrt(size / (size - 1)) * stats.t.isf(0.025, len(category) - len(members))
+    ends = [stats.norm.sf(further), stats.norm.cdf(further)]
     depth = np.arange(len(matrices))
     taus = np.array([[stats.kendalltau(depth, row).statistic for row in each] for each in values])
     table, trends = [], []
     for k, pairs in enumerate(("same category", "related categories")):
-        low, high = np.quantile(values[1:, k], [0.025, 0.975], axis=0)
+        low, high = np.quantile(values[1:, k], ends, axis=0)
         found = {"value": values[0, k], "low": low, "high": high}
         table.append(pd.DataFrame({"layer": list(matrices), "pairs": pairs, **found}))
-        trends.append((pairs, taus[0, k], *np.quantile(taus[1:, k], [0.025, 0.975])))
+        trends.append((pairs, taus[0, k], *np.quantile(taus[1:, k], ends)))
     trend = pd.DataFrame(trends, columns=["pairs", "tau", "low", "high"])
     return pd.concat(table, ignore_index=True), trend
+
+
+def trade_off(
+    maps: Mapping[str, np.ndarray],
+    category: ArrayLike,
+    related: Sequence[tuple[str, str]],
+    powers: Sequence[float] = (0.25, 0.5, 1, 2, 3),
+) -> pd.DataFrame:
+    """Change layers' sparsity in two ways and see what becomes of `recovery`.
+
+    "averaged over places": in windows of 1, 2, 4, ... and the whole map (`average_over`);
+    "raised to a power": each activation, so that the same units stay active.
+
+    Args:
+        maps: layer -> (images, height, width, channels), not negative.
+        category: see `recovery`.
+        related: see `recovery`.
+        powers: to raise the activations to.
+
+    Returns:
+        A row per layer and step: layer, change, step, gini (mean over images), "same category"
+        and "related categories" (AUC).
+    """
+    rows = []
+    for layer, x in maps.items():
+        side = min(x.shape[1:3])
+        windows = [2**k for k in range(side.bit_length()) if 2**k < side] + [side]
+        steps = [("averaged over places", f"{w}×{w}", average_over(x, w)) for w in windows]
+        for power in powers:
+            steps.append(("raised to a power", f"power {power:g}", x**power))
+        for change, step, y in steps:
+            gini = float(np.mean(sparsity.gini(y, axis=(1, 2, 3))))
+            found = recovery([similarity.correlation(y)], category, related)[:, 0]
+            rows.append((layer, change, step, gini, *found))
+    columns = ["layer", "change", "step", "gini", "same category", "related categories"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def controls(
@@ -238,13 +336,13 @@ def controls(
     """Measure a network beside three controls that have learnt less, several seeds of each.
 
     "untrained": weights at initialisation, batch normalisation as it starts; "calibrated":
-    the same with the statistics of batch normalisation set to those of the images;
+    the same with the statistics of batch normalisation set to those of each category's first image;
     "weights permuted": the trained network, the entries of each kernel in random order.
 
     Args:
         network: the trained one.
         untrained: seed -> the same architecture at initialisation.
-        images: to measure, and to calibrate on.
+        images: to measure.
         chosen: layers.
         measures: as for `layers.measure`.
         seeds: of each control.
@@ -257,27 +355,117 @@ def controls(
         found = layers.measure(model, images, chosen, measures=measures, progress=False)
         return found.assign(weights=weights, seed=seed)
 
+    first = images[rank_within(images.category) == 0]
     found = [measured(network, "trained", 0)]
     # One network takes all other weights in turn: a second one more would need more memory.
     control = untrained(seed=0)
     for seed in range(seeds):
         if seed:
             control.set_weights(untrained(seed=seed).get_weights())
+            gc.collect()
         found.append(measured(control, "untrained", seed))
-        models.calibrate(control, images)
+        models.calibrate(control, first)
         found.append(measured(control, "calibrated", seed))
         control.set_weights(models.permute_weights(network, seed).get_weights())
         found.append(measured(control, "weights permuted", seed))
     return pd.concat(found, ignore_index=True).drop(columns="network")
 
 
-def draw_trade_off(table: pd.DataFrame, label: str) -> Figure:
+def control_trends(table: pd.DataFrame) -> pd.DataFrame:
+    """Return Kendall's tau of depth and mean Gini of each network in the table of `controls`.
+
+    Returns:
+        A row per network, index weights and seed: tau over "all layers", and over the "modules"
+        (layers called mixed...).
+    """
+    means = table[table["measure"] == "gini"].pivot_table(
+        index=["weights", "seed"], columns="depth", values="value", sort=False
+    )
+    layer_of = table.drop_duplicates("depth").set_index("depth")["layer"]
+    means = means.sort_index(axis=1).set_axis(layer_of.sort_index(), axis=1)
+
+    def tau(values: pd.Series) -> float:
+        return stats.kendalltau(np.arange(len(values)), values).statistic
+
+    parts = {"all layers": means, "modules": means.filter(like="mixed")}
+    return pd.DataFrame({name: part.apply(tau, axis=1) for name, part in parts.items()})
+
+
+class BesidePySAL(NamedTuple):
+    """A Gini coefficient beside that of PySAL.
+
+    Attributes:
+        difference: pattern -> absolute difference.
+        time: its time as a share of PySAL's, the fastest of 7 runs each.
+    """
+
+    difference: pd.Series
+    time: float
+
+
+def beside_pysal(
+    gini: Callable[[np.ndarray], float], patterns: Mapping[str, np.ndarray], timed: str
+) -> BesidePySAL | None:
+    """Compare a function with PySAL's Gini coefficient (package `inequality`).
+
+    Args:
+        gini: pattern -> its Gini coefficient.
+        patterns: name -> values (n,), not negative.
+        timed: the pattern to measure the time on.
+
+    Returns:
+        None where the package is not installed.
+    """
+    if not find_spec("inequality"):
+        return None
+    from inequality.gini import Gini
+
+    off = {name: abs(gini(x) - Gini(x).g) for name, x in patterns.items()}
+    ours, theirs = (
+        min(repeat(lambda f=f: f(patterns[timed]), number=3, repeat=7)) for f in (gini, Gini)
+    )
+    return BesidePySAL(pd.Series(off), ours / theirs)
+
+
+def holds(parts: Sequence[bool], least: int = 1) -> bool | str:
+    """Return a verdict for `report.judge`: True if all parts hold, "mixed" if `least` do."""
+    return True if all(parts) else "mixed" if sum(parts) >= least else False
+
+
+def harder_verdict(trends: pd.DataFrame) -> tuple[str, bool | str]:
+    """Judge whether recovery falls with depth: the trends in words, and the verdict.
+
+    Args:
+        trends: as `recovery_by_layer` returns them.
+
+    Returns:
+        True if all intervals lie below 0, False if all lie above, else "mixed".
+    """
+    text = ", ".join(f"{t.pairs} τ {t.tau:+.2f} ({t.low:+.2f} … {t.high:+.2f})"
+                     for t in trends.itertuples())  # fmt: skip
+    falls, rises = (trends["high"] < 0).all(), (trends["low"] > 0).all()
+    return text, True if falls else False if rises else "mixed"
+
+
+def pysal_verdicts(found: BesidePySAL | None) -> dict[str, tuple]:
+    """Judge the claims "pysal-equal" and "pysal-faster" by their rules in data/claims.csv."""
+    if found is None:
+        why = "the package inequality is not installed"
+        return {"pysal-equal": ("–", None, why), "pysal-faster": ("–", None, why)}
+    small = found.difference < 1e-5
+    faster = True if found.time < 0.9 else False if found.time > 1.1 else "mixed"
+    return {
+        "pysal-equal": (f"up to {found.difference.max():.1e}", holds(small, len(small) // 2 + 1)),
+        "pysal-faster": (f"{found.time:.2f} of PySAL's time", faster),
+    }
+
+
+def draw_trade_off(table: pd.DataFrame, pairs: str) -> Figure:
     """Draw what averaging over places and raising to powers do to Gini and recovery, by layer.
 
     Args:
-        table: columns layer, change ("averaged over places", "raised to a power"), step (what
-            was done, in a few characters), gini, value; the steps of a change in order.
-        label: of the y axis.
+        table: as `trade_off` returns it.
+        pairs: "same category" or "related categories", the recovery to draw.
     """
     panels = list(table.groupby("layer", sort=False))
     fig, axes = plt.subplots(1, len(panels), figsize=(12.5, 4.4), sharey=True, squeeze=False)
@@ -285,10 +473,10 @@ def draw_trade_off(table: pd.DataFrame, label: str) -> Figure:
         for k, (change, steps) in enumerate(rows.groupby("change", sort=False)):
             style = {"color": plotting.COLOURS[k], "linestyle": "-" if k == 0 else "--"}
             marker = "o" if k == 0 else "s"
-            axis.plot(steps["gini"], steps["value"], marker=marker, label=change, **style)
+            axis.plot(steps["gini"], steps[pairs], marker=marker, label=change, **style)
         axis.set(title=layer, xlabel="Gini coefficient", xlim=(-0.03, 1.03))
-    axes[0, 0].set_ylabel(label)
+    axes[0, 0].set_ylabel(f"AUC, {pairs}")
     axes[0, -1].legend()
     for axis, (_, rows) in zip(axes.flat, panels, strict=True):
-        plotting.name_points(axis, rows["gini"], rows["value"], rows["step"])
+        plotting.name_points(axis, rows["gini"], rows[pairs], rows["step"])
     return fig

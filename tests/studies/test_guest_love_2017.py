@@ -152,14 +152,76 @@ def test_controls_differ_in_their_weights_only():
     np.testing.assert_allclose(found["value"], expected["value"])
 
 
-def test_the_trade_off_has_a_panel_per_layer_and_a_line_per_change():
-    rows = [(layer, change, str(step), step / 4, 0.5 + step / 10)
-            for layer in ("mixed7", "mixed10") for change in ("averaged", "raised")
-            for step in (1, 2, 3)]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["layer", "change", "step", "gini", "value"])
-    fig = study.draw_trade_off(table, "AUC")
-    assert [axis.get_title(loc="left") or axis.get_title() for axis in fig.axes] == [
-        "mixed7",
-        "mixed10",
-    ]
-    np.testing.assert_array_equal(fig.axes[0].lines[0].get_xdata(), [0.25, 0.5, 0.75])
+def test_a_trade_off_starts_from_the_maps_themselves():
+    rng = np.random.default_rng(0)
+    maps = np.maximum(rng.normal(size=(20, 5, 5, 6)), 0)
+    table = study.trade_off({"mixed7": maps}, LABELS, RELATED, powers=(1, 2))
+    assert table["step"].tolist() == ["1×1", "2×2", "4×4", "5×5", "power 1", "power 2"]
+    first, whole, same, squared = table.iloc[[0, 3, 4, 5]].to_dict("records")
+    assert first["gini"] == same["gini"] == pytest.approx(sparsity.gini(maps, (1, 2, 3)).mean())
+    assert whole["gini"] == pytest.approx(sparsity.gini(maps.mean(axis=(1, 2)), 1).mean())
+    expected = study.recovery([np.corrcoef((maps**2).reshape(20, -1))], LABELS, RELATED)[:, 0]
+    found = [squared["same category"], squared["related categories"]]
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_the_trade_off_is_drawn_as_a_panel_per_layer_and_a_line_per_change():
+    maps = np.random.default_rng(1).uniform(size=(20, 3, 3, 4))
+    table = study.trade_off({"mixed7": maps, "mixed10": maps}, LABELS, RELATED)
+    fig = study.draw_trade_off(table, "related categories")
+    assert [axis.get_title() for axis in fig.axes] == ["mixed7", "mixed10"]
+    np.testing.assert_array_equal(fig.axes[0].lines[0].get_xdata(), table["gini"][:3])
+    assert fig.axes[0].get_ylabel() == "AUC, related categories"
+
+
+def test_agreement_sets_approximate_layers_apart():
+    names = ["input", "mixed0", "mixed1", "mixed2", "avg_pool"]
+    ours = dict(zip(names, matrices(5), strict=True))
+    published = {layer: m + 0.003 * (1 - np.eye(20)) for layer, m in ours.items()}
+    published["avg_pool"] = matrices(1, seed=9)[0]
+    table = study.agreement(ours, published, LABELS, approximate=["avg_pool"])
+    exact = table.drop("avg_pool")
+    assert (exact[["within .004", "within .008", "order of others"]] == 1).all(axis=None)
+    assert (exact["random order"] < 0.9).all() and np.isnan(
+        table.loc["avg_pool", "order of others"]
+    )
+    np.testing.assert_allclose(exact["largest difference"], 0.003)
+    assert table.loc["avg_pool", "within .008"] < 0.5
+
+
+def test_trends_of_controls_are_those_of_the_mean_over_images():
+    rows = [(w, 0, layer, depth, "gini", sign * depth + image)
+            for w, sign in (("trained", 1), ("untrained", -1))
+            for depth, layer in enumerate(["input", "mixed0", "mixed1", "output"])
+            for image in range(2)]  # fmt: skip
+    columns = ["weights", "seed", "layer", "depth", "measure", "value"]
+    found = study.control_trends(pd.DataFrame(rows, columns=columns))
+    assert found.loc["trained", 0].to_dict() == {"all layers": 1, "modules": 1}
+    assert found.loc["untrained", 0].to_dict() == {"all layers": -1, "modules": -1}
+
+
+def test_pysal_is_compared_where_it_is_installed(monkeypatch):
+    monkeypatch.setattr(study, "find_spec", lambda name: None)
+    assert study.beside_pysal(sparsity.gini, {"a": np.arange(5.0)}, "a") is None
+    assert study.pysal_verdicts(None)["pysal-equal"][1] is None
+    monkeypatch.undo()
+    pytest.importorskip("inequality")
+    found = study.beside_pysal(sparsity.gini, {"a": np.arange(5.0)}, "a")
+    assert found.difference["a"] < 1e-12 and found.time > 0
+
+
+@pytest.mark.parametrize("off, time, verdicts", [
+    ([0, 0, 0], 0.5, (True, True)), ([0, 0, 1], 1.0, ("mixed", "mixed")),
+    ([1, 1, 0], 2.0, (False, False)),
+])  # fmt: skip
+def test_verdicts_beside_pysal(off, time, verdicts):
+    judged = study.pysal_verdicts(study.BesidePySAL(pd.Series(off, dtype=float), time))
+    assert tuple(each[1] for each in judged.values()) == verdicts
+
+
+def test_verdicts_of_parts_and_of_trends():
+    assert study.holds([True, True]) is True and study.holds([False, False]) is False
+    assert study.holds([True, False]) == "mixed" and study.holds([True, False], least=2) is False
+    for ends, verdict in (((-1, -0.5), True), ((0.5, 1), False), ((-1, 1), "mixed")):
+        trends = pd.DataFrame({"pairs": ["x", "y"], "tau": 0.0, "low": ends[0], "high": ends[1]})
+        assert study.harder_verdict(trends)[1] == verdict
