@@ -95,8 +95,9 @@ def activation_maps(
 ) -> Figure:
     """Show an image and, below it, some feature maps of a few layers, a row of maps per layer.
 
-    Chosen are the channels whose maps vary most, brighter where they are more active; each map
-    has a scale of its own.
+    Shown are channels from the one whose map varies most to the middle one of those that are
+    active, brighter where they are more active; each map has a scale of its own, which ends at
+    its 99th percentile.
 
     Args:
         image: uint8 (height, width, 1 or 3).
@@ -115,9 +116,13 @@ def activation_maps(
     picture.axis("off")
     names = short_names(list(maps))
     for line, name, (layer, x) in zip(axes[:, columns:], names, maps.items(), strict=True):
-        best = np.argsort(-x.std(axis=(0, 1)), kind="stable")[:channels]
-        for axis, channel in zip(line, best, strict=False):
-            axis.imshow(x[..., channel], cmap=SEQUENTIAL, interpolation="nearest")
+        spread = x.std(axis=(0, 1))
+        order = np.argsort(-spread, kind="stable")
+        last = max(channels, np.count_nonzero(spread) // 2)
+        shown = order[np.linspace(0, min(last, len(order)) - 1, channels).astype(int)]
+        for axis, channel in zip(line, shown, strict=True):
+            top = np.percentile(x[..., channel], 99) or None
+            axis.imshow(x[..., channel], cmap=SEQUENTIAL, vmax=top, interpolation="nearest")
         for axis in line:
             axis.axis("off")
         size_text = "×".join(map(str, x.shape))

@@ -200,7 +200,7 @@ def category_map(
     if stages is not None:
         layers["stage"] = layers["layer"].map(stages)
     fig, axis = plt.subplots(figsize=(10, 0.34 * len(means) + 1.9))
-    drawn = _image(axis, away, (-limit, limit), aspect="auto")
+    drawn = _image(axis, away, (-limit, limit), aspect="auto", zorder=2)  # above the stages
     axis.set_yticks(range(len(means)), means.index)
     depth_axis(axis, layers, 8.5)
     axis.set_xlim(-0.5, len(layers) - 0.5)

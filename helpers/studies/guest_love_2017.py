@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from helpers import data, layers, models, plotting
+from helpers import data, layers, models, plotting, report
 from helpers.metrics import similarity, sparsity
 from helpers.metrics.accuracy import rank_within
 from helpers.metrics.intervals import superiority
@@ -39,6 +39,27 @@ SOURCE_NAMES = dict(
 STEP = 0.008  # of the published colours: 256 from -1 to 1
 # Digits that look alike, for the quick profile.
 LOOK_ALIKES = (("1", "7"), ("3", "8"), ("4", "9"))
+
+
+def parts_of_gini(means: pd.DataFrame) -> pd.DataFrame:
+    """Split each layer's Gini coefficient into silence and inequality of the active units.
+
+    G = (1 - a) + a G_active, with a the active fraction; an identity for each image, and so
+    for the means over images, where G_active is weighted by a.
+
+    Args:
+        means: index layer, in order of depth; columns gini, active_fraction.
+
+    Returns:
+        The same rows with the columns layer, depth, silence (1 - a), inequality (a G_active),
+        gini_active, added.
+    """
+    parts = means.rename_axis("layer").reset_index()
+    parts["depth"] = range(len(parts))
+    parts["silence"] = 1 - parts["active_fraction"]
+    parts["inequality"] = parts["gini"] - parts["silence"]
+    parts["gini_active"] = parts["inequality"] / parts["active_fraction"]
+    return parts
 
 
 class ChannelMeans:
@@ -316,7 +337,7 @@ def trade_off(
         windows = [2**k for k in range(side.bit_length()) if 2**k < side] + [side]
         steps = [("averaged over places", f"{w}×{w}", average_over(x, w)) for w in windows]
         for power in powers:
-            steps.append(("raised to a power", f"power {power:g}", x**power))
+            steps.append(("raised to a power", f"^{power:g}", x**power))
         for change, step, y in steps:
             gini = float(np.mean(sparsity.gini(y, axis=(1, 2, 3))))
             found = recovery([similarity.correlation(y)], category, related)[:, 0]
@@ -340,7 +361,7 @@ def controls(
     "weights permuted": the trained network, the entries of each kernel in random order.
 
     Args:
-        network: the trained one.
+        network: the trained one, which takes the others' weights meanwhile.
         untrained: seed -> the same architecture at initialisation.
         images: to measure.
         chosen: layers.
@@ -351,23 +372,28 @@ def controls(
         The table of `layers.measure` with the columns weights and seed.
     """
 
-    def measured(model: keras.Model, weights: str, seed: int) -> pd.DataFrame:
-        found = layers.measure(model, images, chosen, measures=measures, progress=False)
-        return found.assign(weights=weights, seed=seed)
+    def measured(weights: str, seed: int) -> pd.DataFrame:
+        table = layers.measure(network, images, chosen, measures=measures, progress=False)
+        return table.assign(weights=weights, seed=seed)
 
     first = images[rank_within(images.category) == 0]
-    found = [measured(network, "trained", 0)]
-    # One network takes all other weights in turn: a second one more would need more memory.
-    control = untrained(seed=0)
-    for seed in range(seeds):
-        if seed:
-            control.set_weights(untrained(seed=seed).get_weights())
+    trained = network.get_weights()
+    gc.collect()
+    found = [measured("trained", 0)]
+    # One network takes all weights in turn: a second one to run would need more memory.
+    try:
+        for seed in range(seeds):
+            permuted = models.permute_weights(network, seed).get_weights()
+            network.set_weights(untrained(seed=seed).get_weights())
             gc.collect()
-        found.append(measured(control, "untrained", seed))
-        models.calibrate(control, first)
-        found.append(measured(control, "calibrated", seed))
-        control.set_weights(models.permute_weights(network, seed).get_weights())
-        found.append(measured(control, "weights permuted", seed))
+            found.append(measured("untrained", seed))
+            models.calibrate(network, first)
+            found.append(measured("calibrated", seed))
+            network.set_weights(permuted)
+            found.append(measured("weights permuted", seed))
+            network.set_weights(trained)  # for the next permutation
+    finally:
+        network.set_weights(trained)
     return pd.concat(found, ignore_index=True).drop(columns="network")
 
 
@@ -445,6 +471,24 @@ def harder_verdict(trends: pd.DataFrame) -> tuple[str, bool | str]:
                      for t in trends.itertuples())  # fmt: skip
     falls, rises = (trends["high"] < 0).all(), (trends["low"] > 0).all()
     return text, True if falls else False if rises else "mixed"
+
+
+def gini_verdicts(
+    ours: Mapping[str, float], published: Mapping[str, float], approximate: Sequence[str]
+) -> dict[str, tuple]:
+    """Judge the published Gini coefficients by their rules in data/claims.csv.
+
+    Args:
+        ours: layer -> mean over the photos.
+        published: layer -> value.
+        approximate: layers that rest on re-estimated weights.
+    """
+    found = {"gini-mixed7": (ours.get("mixed7"), None, "the layer was chosen by this number")}
+    for layer in ("avg_pool", "predictions"):
+        found[f"gini-{layer}"] = report.within(ours[layer], published[layer], 5e-4)
+        if layer in approximate:
+            found[f"gini-{layer}"] = ours[layer], None, "re-estimated weights upstream"
+    return found
 
 
 def pysal_verdicts(found: BesidePySAL | None) -> dict[str, tuple]:

@@ -35,6 +35,15 @@ def test_categories_are_those_of_the_photos():
     assert len(data.published_similarities()["mixed0"]) == len(study.CATEGORY)
 
 
+def test_parts_of_the_gini_coefficient():
+    x = np.array([0, 0, 1, 3.0])
+    means = {"gini": [sparsity.gini(x)], "active_fraction": [0.5]}
+    (row,) = study.parts_of_gini(pd.DataFrame(means, index=["mixed0"])).to_dict("records")
+    assert row["layer"] == "mixed0" and row["silence"] == 0.5
+    assert row["gini_active"] == pytest.approx(sparsity.gini(x[2:]))
+    assert row["silence"] + row["inequality"] == pytest.approx(row["gini"])
+
+
 def test_channel_means_over_batches():
     x = np.random.default_rng(0).normal(size=(7, 3, 4, 5)).astype(np.float32)
     seen = study.ChannelMeans()
@@ -156,7 +165,7 @@ def test_a_trade_off_starts_from_the_maps_themselves():
     rng = np.random.default_rng(0)
     maps = np.maximum(rng.normal(size=(20, 5, 5, 6)), 0)
     table = study.trade_off({"mixed7": maps}, LABELS, RELATED, powers=(1, 2))
-    assert table["step"].tolist() == ["1×1", "2×2", "4×4", "5×5", "power 1", "power 2"]
+    assert table["step"].tolist() == ["1×1", "2×2", "4×4", "5×5", "^1", "^2"]
     first, whole, same, squared = table.iloc[[0, 3, 4, 5]].to_dict("records")
     assert first["gini"] == same["gini"] == pytest.approx(sparsity.gini(maps, (1, 2, 3)).mean())
     assert whole["gini"] == pytest.approx(sparsity.gini(maps.mean(axis=(1, 2)), 1).mean())
@@ -225,3 +234,10 @@ def test_verdicts_of_parts_and_of_trends():
     for ends, verdict in (((-1, -0.5), True), ((0.5, 1), False), ((-1, 1), "mixed")):
         trends = pd.DataFrame({"pairs": ["x", "y"], "tau": 0.0, "low": ends[0], "high": ends[1]})
         assert study.harder_verdict(trends)[1] == verdict
+
+
+def test_a_number_is_judged_only_where_its_layer_was_named_and_its_weights_are_original():
+    ours = {"mixed7": 0.947, "avg_pool": 0.5794, "predictions": 0.95}
+    published = {"avg_pool": 0.579, "predictions": 0.941}
+    found = study.gini_verdicts(ours, published, approximate=["predictions"])
+    assert [found[f"gini-{layer}"][1] for layer in ours] == [None, True, None]
