@@ -174,11 +174,12 @@ def psi(responses: ArrayLike) -> NDArray[np.float64]:
 
 
 def psi_null(responses: ArrayLike, seed: int = 0, repeats: int = 10) -> NDArray[np.float64]:
-    """Return the PSI of responses whose units are shuffled within each category.
+    """Return the PSI of units that respond independently of each other.
 
-    Each category keeps its response values, but which unit gave which is
-    random. PSI does not see the order of units, so the shuffle comes before the
-    normalisation, whose z-score across categories then finds no differences between units.
+    Each unit's responses are shuffled over the categories, each on its own: a unit stays as
+    selective as it was, and what units share in a category is lost. Shuffling the units within
+    a category would be no null: it gives every unit the responses of strong and weak ones, which
+    the z-score turns into a few extreme values.
 
     Args:
         responses: (categories, units), before normalisation.
@@ -193,7 +194,7 @@ def psi_null(responses: ArrayLike, seed: int = 0, repeats: int = 10) -> NDArray[
     """
     table = _responses(responses, "psi_null")
     rng = np.random.default_rng(seed)
-    shuffled = (rng.permuted(table, axis=1) for _ in range(repeats))
+    shuffled = (rng.permuted(table, axis=0) for _ in range(repeats))
     return np.stack([psi(normalise_responses(each)) for each in shuffled])
 
 

@@ -442,17 +442,17 @@ def test_null_and_noise_follow_their_seed():
     assert (sparsity.psi_noise(8, 40, 3) == sparsity.psi_noise(8, 40, 3)).all()
 
 
-def test_the_null_loses_what_belongs_to_a_unit():
-    rng = np.random.default_rng(0)
-    noise = rng.random((20, 200))
-    strong_units = np.geomspace(1, 1e4, 200) * (1 + 0.1 * noise)
+def test_the_null_keeps_how_selective_units_are_and_loses_what_they_share():
+    noise = np.random.default_rng(0).random((20, 200))
+    selective = noise**8 * np.geomspace(1, 1e4, 200)
+    loud_category = noise + 100 * (np.arange(20) == 7)[:, None]
 
     def change(responses):
         intact = sparsity.psi(sparsity.normalise_responses(responses))
-        return sparsity.psi_null(responses, repeats=20).mean() - intact.mean()
+        return (sparsity.psi_null(responses, repeats=20) - intact).mean()
 
-    assert change(noise) == pytest.approx(0, abs=0.01)
-    assert change(strong_units) > 0.3
+    assert change(selective) == pytest.approx(0, abs=0.01)
+    assert change(loud_category) > 0.3
 
 
 @pytest.mark.parametrize(

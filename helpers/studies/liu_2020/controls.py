@@ -1,96 +1,159 @@
-"""The population sparseness of a network's control twins."""
+"""The population sparseness of a network's control twins, and what they lose."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
 from helpers import layers, models
 from helpers.data import ImageSet
 from helpers.metrics import intervals
 from helpers.studies.liu_2020 import tables
+from helpers.studies.liu_2020.correlations import pearson
+
+MEASURES = ["psi", "psi, noise"]
 
 
 def psi_of_twins(
     model: keras.Model,
     images: ImageSet,
-    intact: pd.DataFrame,
-    seeds: Iterable[int] = range(3),
-    bias_seeds: Iterable[int] = range(1),
+    names: Sequence[str],
+    weight_seeds: int = 3,
+    bias_seeds: int = 1,
 ) -> pd.DataFrame:
-    """Return the PSI of a network beside that of its twins on the same images.
+    """Return the PSI of a network's twins.
 
-    Conditions: intact; weights permuted and biases permuted, once per seed; no ReLU.
-    Every twin is built, run once, and freed before the next.
+    Conditions: weights permuted and biases permuted, once per seed; no ReLU.
 
     Args:
         model: a functional or sequential model with a `card`.
-        images: the image set that `intact` was measured on.
-        intact: the network's own PSI, rows of `tables.psi`; its layers are those
-            measured in the twins.
-        seeds: of the permutations of weights.
-        bias_seeds: of the permutations of biases.
+        images: an image set.
+        names: the layers, in depth order.
+        weight_seeds: how many permutations of the weights.
+        bias_seeds: how many permutations of the biases.
 
     Returns:
-        As `tables.psi`, measure psi only, with columns condition and seed;
+        As `tables.psi`, measures psi and psi, noise only, with columns condition and seed;
         network is the intact network's title throughout.
     """
-    own = intact.query("measure == 'psi'")
-    names, conditions = list(own["layer"].unique()), list(_conditions(seeds, bias_seeds))
-    title = own["network"].iloc[0]
-    parts = [own.assign(condition="intact", seed=0)]
-    for condition, seed in tqdm(conditions, desc=f"twins of {model.name}", leave=False):
-        gc.collect()  # a network holds cycles: without this, twins pile up in memory
-        twin = _twin(model, condition, seed)
+    permuted = [("weights permuted", models.permute_weights, s) for s in range(weight_seeds)]
+    permuted += [("biases permuted", models.permute_biases, s) for s in range(bias_seeds)]
+    parts = []
+
+    def run(twin: keras.Model, condition: str, seed: int) -> None:
         responses = layers.category_responses(twin, images, names, progress=False)
-        table = tables.psi(responses).query("measure == 'psi'")
-        parts.append(table.assign(network=title, condition=condition, seed=seed))
+        table = tables.psi(responses, names).query("measure in @MEASURES")
+        parts.append(table.assign(network=model.card.title, condition=condition, seed=seed))
+        gc.collect()  # a network holds cycles: without this, twins pile up in memory
+
+    # One twin for all permutations: its pass is compiled once.
+    twin = models.permute_weights(model)
+    for condition, permute, seed in tqdm(permuted, desc=f"twins of {model.name}", leave=False):
+        twin.set_weights(permute(model, seed).get_weights())
+        run(twin, condition, seed)
+    del twin
+    run(models.without_nonlinearity(model), "no ReLU", 0)
     return pd.concat(parts, ignore_index=True)
 
 
-def summary(table: pd.DataFrame, shares: Mapping[str, ArrayLike]) -> pd.DataFrame:
-    """Sum up each twin: its trend with depth, its correlation with accuracy, its dead units.
+def by_seed(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the PSI of a network under one condition as (categories, seeds, layers)."""
+    own = table[table["measure"] == "psi"]
+    return np.stack([tables.matrix(rows) for _, rows in own.groupby("seed")], axis=1)
+
+
+def lost(
+    twins: pd.DataFrame, shares: Mapping[str, ArrayLike], repeats: int = 200, seed: int = 0
+) -> pd.DataFrame:
+    """Compare a network's trend with depth, and its correlation with accuracy, with its twins'.
+
+    The unit of replication is the category; the twins' numbers are means over their seeds.
 
     Args:
-        table: from `psi_of_twins`, one network or several.
+        twins: as `psi_of_twins`, with the intact network as one more condition; of the
+            layers that are to count, the last one for the correlation.
         shares: network -> (categories,) accuracy of the intact network.
+        repeats: bootstrap samples over categories.
+        seed: of the bootstrap.
 
     Returns:
-        Columns tau (Kendall, layer index and PSI of all categories), r (PSI of the
-        deepest layer and accuracy), dead (share of the units of all layers), indexed
-        by network, condition, seed.
+        Columns network, condition, statistic, value, low, high. Statistics: tau
+        (`intervals.depth_trend`); r (PSI of the last layer and accuracy; 0 where all
+        categories have one PSI); tau lost (tau intact less the twins'); r lost (|r| intact
+        less the mean of the twins' |r|).
     """
+    rows = []
+    for network, own in twins.groupby("network", sort=False):
+        intact = by_seed(own[own["condition"] == "intact"])
+        share = np.asarray(shares[network], float)
+        for condition, part in own.groupby("condition", sort=False):
+            twin = by_seed(part)
+            samples = {"tau": (twin,), "r": (twin[..., -1], share)}
+            if condition != "intact":
+                samples |= {
+                    "tau lost": (intact, twin),
+                    "r lost": (intact[..., -1], twin[..., -1], share),
+                }
+            for statistic, arrays in samples.items():
+                found = intervals.estimate(
+                    STATISTICS[statistic], *arrays, repeats=repeats, seed=seed
+                )
+                about = {"network": network, "condition": condition, "statistic": statistic}
+                rows.append(about | found._asdict())
+    return pd.DataFrame(rows)
 
-    def numbers(rows: pd.DataFrame) -> pd.Series:
-        deepest = rows[rows["depth"] == rows["depth"].max()]
-        accuracy = shares[rows["network"].iloc[0]]
-        units = rows.drop_duplicates("layer")[["dead", "units"]].sum()
-        return pd.Series(
-            {
-                "tau": intervals.depth_trend(tables.matrix(rows)),
-                "r": intervals.correlation(deepest["value"], accuracy),
-                "dead": units["dead"] / units["units"],
-            }
+
+def above_noise(twins: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return by how much the median PSI of twins lies above that of noise, layer by layer.
+
+    Args:
+        twins: from `psi_of_twins`, one network and one condition.
+        seed: of the bootstrap over categories.
+
+    Returns:
+        Columns layer, value (mean over seeds), low, high.
+    """
+    rows = []
+    for layer, part in twins.groupby("layer", sort=False):
+        psi, noise = (
+            part[part["measure"] == m].pivot(index="category", columns="seed", values="value")
+            for m in MEASURES
         )
-
-    keys = ["network", "condition", "seed"]
-    return table.groupby(keys, sort=False)[list(table.columns)].apply(numbers)
-
-
-def _conditions(seeds: Iterable[int], bias_seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
-    yield from (("weights permuted", seed) for seed in seeds)
-    yield from (("biases permuted", seed) for seed in bias_seeds)
-    yield "no ReLU", 0
+        found = intervals.estimate(_median_above, psi, noise, repeats=500, seed=seed)
+        rows.append({"layer": layer} | found._asdict())
+    return pd.DataFrame(rows)
 
 
-def _twin(model: keras.Model, condition: str, seed: int) -> keras.Model:
-    if condition == "weights permuted":
-        return models.permute_weights(model, seed)
-    if condition == "biases permuted":
-        return models.permute_biases(model, seed)
-    return models.without_nonlinearity(model)
+def _tau(values: NDArray) -> float:
+    return float(np.mean([_tau_of_one(values[:, s]) for s in range(values.shape[1])]))
+
+
+def _tau_of_one(values: NDArray) -> float:
+    """Return the trend, 0 where no value differs from another (a twin that is all dead)."""
+    return intervals.depth_trend(values) if np.ptp(values) else 0.0
+
+
+def _r(psi: NDArray, share: NDArray) -> float:
+    return float(pearson(psi, share[:, None], axis=0).mean())
+
+
+def _tau_lost(intact: NDArray, twin: NDArray) -> float:
+    return _tau(intact) - _tau(twin)
+
+
+def _r_lost(intact: NDArray, twin: NDArray, share: NDArray) -> float:
+    sizes = [np.abs(pearson(psi, share[:, None], axis=0)).mean() for psi in (intact, twin)]
+    return float(sizes[0] - sizes[1])
+
+
+def _median_above(psi: NDArray, noise: NDArray) -> float:
+    return float((np.median(psi, axis=0) - np.median(noise, axis=0)).mean())
+
+
+STATISTICS = {"tau": _tau, "r": _r, "tau lost": _tau_lost, "r lost": _r_lost}

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from helpers.metrics import intervals
+from helpers.layers import Responses
+from helpers.metrics import accuracy, intervals
+from helpers.studies.liu_2020 import tables
+
+KEYS = ["network", "layer", "depth"]
 
 
 def with_accuracy(
     table: pd.DataFrame,
-    accuracy: Mapping[str, ArrayLike],
+    shares: Mapping[str, ArrayLike],
     method: str = "pearson",
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -20,22 +25,129 @@ def with_accuracy(
 
     Args:
         table: one row per category and layer, with columns network, layer, depth, value
-            (and condition, seed where there are any); categories sorted within a layer.
-        accuracy: network -> (categories,) in sorted order.
+            (and measure, condition, seed where there are any); categories sorted within a layer.
+        shares: network -> (categories,) accuracy, in sorted order.
         method: see `intervals.correlation`.
         seed: see `intervals.correlation_test`.
 
     Returns:
-        The same columns but for value, one row per layer, and method, r, low, high, null, p.
+        The same columns but for category, one row per layer: value (r), low, high, null_low
+        and null_high (what 95 % of permutations stay within), p.
 
     Raises:
         ValueError: the categories of a layer are not sorted.
     """
-    keys = [key for key in ("network", "condition", "seed", "layer", "depth") if key in table]
+    keys = [key for key in ("measure", "condition", "seed", *KEYS) if key in table]
     rows = []
     for key, layer in table.groupby(keys, sort=False):
         if "category" in layer and not layer["category"].is_monotonic_increasing:
             raise ValueError(f"the categories of {key} are not sorted, as those of accuracy are")
-        test = intervals.correlation_test(layer["value"], accuracy[key[0]], method, seed=seed)
-        rows.append(dict(zip(keys, key, strict=True)) | {"method": method} | test._asdict())
+        about = dict(zip(keys, key, strict=True))
+        y = shares[about["network"]]
+        test = intervals.correlation_test(layer["value"], y, method, repeats=2000, seed=seed)
+        found = {"value": test.r, "low": test.low, "high": test.high}
+        found |= {"null_low": -test.null, "null_high": test.null, "p": test.p}
+        rows.append(about | found)
     return pd.DataFrame(rows)
+
+
+def pearson(x: NDArray, y: NDArray, axis: int = -1) -> NDArray[np.float64]:
+    """Return Pearson's r along an axis; 0 where one side is constant and nothing correlates."""
+    x, y = (v - v.mean(axis=axis, keepdims=True) for v in (x, y))
+    size = np.sqrt((x**2).sum(axis=axis) * (y**2).sum(axis=axis))
+    product = (x * y).sum(axis=axis)
+    return np.divide(product, size, out=np.zeros_like(product), where=size > 1e-12)
+
+
+def crosswise(psi_a: NDArray, y_a: NDArray, psi_b: NDArray, y_b: NDArray, axis: int = -1):
+    """Return the mean r of PSI on one half of the images and accuracy on the other.
+
+    Args:
+        psi_a: (..., categories) from the one half.
+        y_a: (..., categories) accuracy on it.
+        psi_b: from the other half.
+        y_b: accuracy on it.
+        axis: of the categories.
+    """
+    return (pearson(psi_a, y_b, axis) + pearson(psi_b, y_a, axis)) / 2
+
+
+def partial(x: NDArray, y: NDArray, control: NDArray, axis: int = -1) -> NDArray[np.float64]:
+    """Return the correlation of x and y with one control held constant, from the three r.
+
+    (r_xy - r_xc r_yc) / sqrt((1 - r_xc²) (1 - r_yc²)), Yule 1907, Proc. R. Soc. A 79:182; for
+    one control the same as `intervals.partial_correlation`.
+    """
+    xc, yc = pearson(x, control, axis), pearson(y, control, axis)
+    return (pearson(x, y, axis) - xc * yc) / np.sqrt((1 - xc**2) * (1 - yc**2))
+
+
+def across_halves(
+    responses: Responses, correct: ArrayLike, layers: list[str] | None = None, seed: int = 0
+) -> pd.DataFrame:
+    """Correlate PSI with the accuracy on images that it did not see.
+
+    Args:
+        responses: with two halves of the images as its subsets even and odd, in which the images
+            of a category take turns.
+        correct: (images,) from `accuracy.cross_validated`.
+        layers: which of its layers; None for all.
+        seed: of the bootstrap over categories.
+
+    Returns:
+        Columns network, layer, depth, value (`crosswise`), low, high.
+    """
+    odd = accuracy.rank_within(responses.labels) % 2 == 1
+    shares = [accuracy.by_category(correct, responses.labels, half) for half in (~odd, odd)]
+    one, other = (
+        tables.psi(responses, layers, half).query("measure == 'psi'") for half in ("even", "odd")
+    )
+    about = one.drop_duplicates("layer")[KEYS].to_dict("records")
+    pairs = zip(tables.matrix(one).T, tables.matrix(other).T, strict=True)
+    found = [
+        _estimate(crosswise, a, shares[0], b, shares[1], seed=seed)._asdict() for a, b in pairs
+    ]
+    return pd.DataFrame([a | f for a, f in zip(about, found, strict=True)])
+
+
+def partial_correlations(
+    table: pd.DataFrame,
+    shares: Mapping[str, ArrayLike],
+    control: Mapping[str, ArrayLike],
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Correlate PSI with accuracy, another property of the categories held constant.
+
+    Args:
+        table: rows of `tables.psi` of one measure.
+        shares: network -> (categories,) accuracy.
+        control: network -> (categories,) the property.
+        seed: of the bootstrap over categories.
+
+    Returns:
+        Columns network, layer, depth, value (`partial`), low, high.
+    """
+    rows = []
+    for key, group in table.groupby(KEYS, sort=False):
+        samples = group["value"].to_numpy(), shares[key[0]], control[key[0]]
+        found = _estimate(partial, *samples, seed=seed)
+        rows.append(dict(zip(KEYS, key, strict=True)) | found._asdict())
+    return pd.DataFrame(rows)
+
+
+def stability(responses: Responses, layers: list[str] | None = None) -> pd.Series:
+    """Return, layer by layer, the correlation of the PSI of the even and odd images.
+
+    Returns:
+        Layer -> Pearson's r over categories (split-half reliability).
+    """
+    one, other = (
+        tables.psi(responses, layers, half).query("measure == 'psi'") for half in ("even", "odd")
+    )
+    r = pearson(tables.matrix(one), tables.matrix(other), axis=0)
+    return pd.Series(r, index=one["layer"].unique())
+
+
+def _estimate(statistic, *samples: ArrayLike, seed: int) -> intervals.Estimate:
+    arrays = [np.asarray(sample, float) for sample in samples]
+    return intervals.estimate(statistic, *arrays, seed=seed, vectorized=True)
