@@ -108,12 +108,12 @@ def against_depth(
         depth_axis(axis, layers, width, ticks=last or not same, headings=headings)
         if a is not None and (wrap or k < len(across)):
             axis.set_title(str(a), pad=17 if headings else None)
-        if zero:
-            axis.set_ylim(bottom=0)
         if k % per_row == 0 or (isinstance(label, Mapping) and not share_y):
             axis.set_ylabel(
                 label.get(d, "") if isinstance(label, Mapping) else label or str(d or "")
             )
+    for axis in axes if zero else ():  # once all is drawn: it ends the autoscaling of shared axes
+        axis.set_ylim(bottom=0)
     one_legend(fig, axes)
     return fig
 

@@ -150,6 +150,10 @@ def test_stages_are_shaded_in_turn_and_named():
 def test_an_axis_of_shares_starts_at_zero():
     assert plotting.against_depth(table(), zero=True).axes[0].get_ylim()[0] == 0
     assert plotting.against_depth(table()).axes[0].get_ylim()[0] > 0
+    low, high = table().assign(panel="low"), table().assign(panel="high")
+    high["value"] *= 10
+    both = plotting.against_depth(pd.concat([low, high]), columns="panel", zero=True)
+    assert both.axes[0].get_ylim()[1] >= high["value"].max()
 
 
 def test_names_are_turned_only_where_they_would_run_into_each_other():

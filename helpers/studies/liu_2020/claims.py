@@ -6,7 +6,7 @@ Every function judges one network, and returns (claim's id, network) -> (ours, h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -152,10 +152,10 @@ def about_steps(network: str, steps: pd.DataFrame, scales: Estimate) -> Found:
     return judged
 
 
-def shown(name: str, estimate: Estimate, digits: int = 2) -> str:
+def shown(name: str, estimate: Sequence[float], digits: int = 2) -> str:
     """Return an estimate as text: r 0.40 (0.21 … 0.55)."""
     value, low, high = (f"{number:.{digits}f}" for number in estimate)
-    return f"{name} {value} ({low} … {high})"
+    return f"{name} {value} ({low} … {high})".lstrip()
 
 
 def _estimate(row: pd.Series) -> Estimate:

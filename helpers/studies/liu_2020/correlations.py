@@ -59,6 +59,21 @@ def pearson(x: NDArray, y: NDArray, axis: int = -1) -> NDArray[np.float64]:
     return np.divide(product, size, out=np.zeros_like(product), where=size > 1e-12)
 
 
+def difference(x: NDArray, y: NDArray, other_x: NDArray, other_y: NDArray, axis: int = -1):
+    """Return r of x and y less r of the others, all of the same categories."""
+    return pearson(x, y, axis) - pearson(other_x, other_y, axis)
+
+
+def explained(predictors: NDArray, y: NDArray) -> float:
+    """Return R² of a linear regression in the sample it was fitted to.
+
+    The in_sample of `intervals.r_squared`, without its cross-validation.
+    """
+    design = np.column_stack([np.ones(len(y)), predictors])
+    left = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    return float(1 - left.var() / y.var()) if y.var() else np.nan
+
+
 def crosswise(psi_a: NDArray, y_a: NDArray, psi_b: NDArray, y_b: NDArray, axis: int = -1):
     """Return the mean r of PSI on one half of the images and accuracy on the other.
 

@@ -30,6 +30,11 @@ def recovery(values: ArrayLike) -> float:
     return float(np.asarray(values)[:, -1].mean() - _early(values).mean())
 
 
+def difference(values: ArrayLike, others: ArrayLike) -> float:
+    """Return the `dip` of some values less that of others."""
+    return dip(values) - dip(others)
+
+
 def relative_dip(values: ArrayLike) -> float:
     """Return `dip` as a share of the first layer's mean, to compare measures by."""
     return dip(values) / float(np.asarray(values)[:, 0].mean())
@@ -98,25 +103,24 @@ def along_path(
     return pd.concat(parts, ignore_index=True)
 
 
-def steps(walk: pd.DataFrame, kinds: Sequence[str], seed: int = 0) -> pd.DataFrame:
+def steps(walk: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
     """Sum a path's steps by their kind, beside the whole change.
 
     Args:
         walk: from `along_path`.
         kinds: of the steps, one fewer than layers.
-        seed: of the bootstrap over categories.
 
     Returns:
-        Indexed by kind and by "whole change": value, low, high, and the same of the sum less
-        half of the whole change (less_half, less_half_low, less_half_high).
+        Indexed by kind and by "whole change": value, low, high (mean over categories), and the same
+        of the sum less half of the whole change (less_half, less_half_low, less_half_high).
     """
     change = np.diff(tables.matrix(walk), axis=1)
     kinds = np.asarray(kinds)
     rows = {}
     for kind in [*dict.fromkeys(kinds), "whole change"]:
         own = change[:, (kinds == kind) | (kind == "whole change")].sum(axis=1)
-        mean = intervals.bootstrap_mean(own, seed=seed)
-        less = intervals.bootstrap_mean(own - change.sum(axis=1) / 2, seed=seed)
+        mean = intervals.mean_estimate(own)
+        less = intervals.mean_estimate(own - change.sum(axis=1) / 2)
         rows[kind] = [*mean, *less]
     names = ["value", "low", "high", "less_half", "less_half_low", "less_half_high"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("step")
