@@ -101,6 +101,7 @@ def category_scatter(
                 axis.plot(ends[(fit >= 0) & (fit <= 1)], fit[(fit >= 0) & (fit <= 1)], color="0.3")
             axis.set_title(f"{network}\n{short}", fontsize=10)
             axis.set_xlabel(x)
+            axis.locator_params(axis="x", nbins=5)
             order = np.argsort(value)
             ends = np.unique([*order[:names], *order[len(order) - names :]])
             style = {"facecolor": COLOURS[0], "edgecolor": "black", "linewidth": 0.9}

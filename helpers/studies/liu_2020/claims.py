@@ -147,7 +147,7 @@ def about_steps(network: str, steps: pd.DataFrame, scales: Estimate) -> Found:
         lower = "mixed" if own["high"] < 0 else False
         judged[claim, network] = (ours, True if own["less_half_high"] < 0 else lower)
         if whole.high >= 0:
-            judged[claim, network] = (ours, None, "the path's first layer is not its highest")
+            judged[claim, network] = (ours, None, "there is no fall along the path")
     judged["dip-field", network] = (shown("small less large", scales, 3), scales.low > 0)
     return judged
 
