@@ -41,8 +41,8 @@ START_UP = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n?"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # Dependencies that Colab has, in versions that its own packages need.
 ON_COLAB = {
-    "ipywidgets", "jupyterlab", "matplotlib", "nbclient", "nbformat", "numba", "numpy", "pandas",
-    "pillow", "psutil", "requests", "scikit-learn", "scipy", "seaborn", "tensorflow",
+    "altair", "ipywidgets", "jupyterlab", "matplotlib", "nbclient", "nbformat", "numba", "numpy",
+    "pandas", "pillow", "psutil", "requests", "scikit-learn", "scipy", "seaborn", "tensorflow",
     "threadpoolctl", "tqdm", "urllib3",
 }  # fmt: skip
 

@@ -12,7 +12,8 @@ from helpers.plotting.distributions import (
     histograms,
     lorenz,
 )
-from helpers.plotting.embeddings import embedded_image, embedding_explorer, embedding_grid
+from helpers.plotting.embeddings import embedding_grid
+from helpers.plotting.explorer import embedding_explorer
 from helpers.plotting.images import (
     activation_maps,
     class_examples,
@@ -48,7 +49,6 @@ __all__ = [
     "compared_histograms",
     "compared_matrices",
     "contact_sheet",
-    "embedded_image",
     "embedding_explorer",
     "embedding_grid",
     "histograms",

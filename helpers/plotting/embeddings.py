@@ -1,10 +1,9 @@
-"""Embeddings of layers side by side: density pictures of the classes, and a panel to explore."""
+"""Embeddings of layers side by side: density pictures of the classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import ipywidgets
 import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,10 +12,9 @@ from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
 from helpers.plotting.scatter import name_points
-from helpers.plotting.style import COLOURS, WIDTH, light_picture
+from helpers.plotting.style import COLOURS, WIDTH
 
 Panels = Mapping[tuple[str, str], np.ndarray]
-Backdrops = Mapping[tuple[str, str], tuple[np.ndarray, tuple[float, float, float, float]]]
 
 _HALO = [effects.withStroke(linewidth=2.5, foreground="white")]
 _MARGIN = 0.03
@@ -64,6 +62,9 @@ def embedding_grid(
 ) -> Figure:
     """Draw embeddings of the same images: a row for each condition, a column for each layer.
 
+    A condition with a single layer, such as the pixels that all networks see, is drawn once, at
+    the left of all rows.
+
     Args:
         panels: (condition, layer) → (n, 2) positions, in the order in which
             rows and columns appear.
@@ -71,116 +72,25 @@ def embedding_grid(
         class_names: a name for each class, written at the centroid of its points.
         title: above the figure.
     """
-    conditions, layers = (list(dict.fromkeys(key[i] for key in panels)) for i in (0, 1))
-    side = min(3.1, WIDTH / len(layers))
-    fig, axes = plt.subplots(
-        len(conditions),
-        len(layers),
-        figsize=(side * len(layers), (side + 0.15) * len(conditions) + 0.3),
-        squeeze=False,
+    layers: dict[str, list[str]] = {}
+    for condition, layer in panels:
+        layers.setdefault(condition, []).append(layer)
+    shared = [(c, own[0]) for c, own in layers.items() if len(own) == 1 < len(panels)]
+    rows = [[*shared, *((c, layer) for layer in own)] for c, own in layers.items() if len(own) > 1]
+    rows = rows or [shared]
+    side = min(3.1, WIDTH / len(rows[0]))
+    fig, axes = plt.subplot_mosaic(
+        [[", ".join(reversed(key)) for key in row] for row in rows],
+        figsize=(side * len(rows[0]), (side + 0.15) * len(rows) + 0.3),
     )
-    for row, condition in zip(axes, conditions, strict=True):
-        for axis, layer in zip(row, layers, strict=True):
-            _panel(axis, panels[condition, layer], labels, len(class_names))
-            axis.set_title(f"{layer}, {condition}", loc="center")
     fig.suptitle(title, fontsize=13)
-    for axis, key in zip(
-        axes.flat, ((c, layer) for c in conditions for layer in layers), strict=True
-    ):
-        _name_classes(axis, panels[key], labels, class_names)
+    for (condition, layer), points in panels.items():
+        axis = axes[f"{layer}, {condition}"]
+        _panel(axis, points, labels, len(class_names))
+        axis.set_title(f"{layer}, {condition}", loc="center")
+    for condition, layer in panels:
+        _name_classes(axes[f"{layer}, {condition}"], panels[condition, layer], labels, class_names)
     return fig
-
-
-def embedding_explorer(
-    panels: Panels, images: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
-) -> ipywidgets.Widget:
-    """Let the reader pick an image and see where it lies in every layer.
-
-    The images of a class are ordered by how far they end up from their class'
-    centroid in the last panel: the first is the most typical, the last the
-    strangest. Beside the image stand, for every panel, the classes of its ten
-    nearest points.
-
-    Args:
-        panels: (condition, layer) → (n, 2) positions.
-        images: (n, height, width) the images.
-        labels: (n,) class indices.
-        class_names: a name for each class.
-
-    Returns:
-        A widget for Jupyter: class, rank and the picture that follows them.
-    """
-    last = list(panels.values())[-1]
-    order = [_by_distance(last, labels == c) for c in range(len(class_names))]
-    category = ipywidgets.Dropdown(
-        options=[(str(name), i) for i, name in enumerate(class_names)], description="class"
-    )
-    rank = ipywidgets.IntSlider(
-        max=len(order[0]) - 1, description="typical → odd", continuous_update=False
-    )
-    rank.style.description_width = rank.layout.width = "initial"
-    rank.layout.width = "420px"
-    image = ipywidgets.Image(format="png")
-    backdrops = _backdrops(panels, labels, len(class_names))
-
-    def draw(_: object = None) -> None:
-        i = int(order[category.value][rank.value])
-        fig = embedded_image(panels, images, labels, class_names, i, backdrops)
-        image.value = light_picture(fig).data
-
-    def change_class(change: dict) -> None:
-        rank.max = len(order[change["new"]]) - 1
-        if rank.value == 0:
-            draw()
-        rank.value = 0
-
-    category.observe(change_class, "value")
-    rank.observe(draw, "value")
-    draw()
-    return ipywidgets.VBox([ipywidgets.HBox([category, rank]), image])
-
-
-def embedded_image(
-    panels: Panels,
-    images: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
-    i: int | None = None,
-    backdrops: Backdrops | None = None,
-) -> Figure:
-    """Draw one image, its point in every panel, and whose points are the ten nearest there.
-
-    Args:
-        panels, images, labels, class_names: as for `embedding_explorer`.
-        i: which image; default: the one farthest from its class' centroid in the first panel.
-        backdrops: the panels' pictures, if they are drawn already.
-    """
-    backdrops = backdrops or _backdrops(panels, labels, len(class_names))
-    if i is None:
-        first = next(iter(panels.values()))
-        ends = [_by_distance(first, labels == c)[-1] for c in np.unique(labels)]
-        own = [first[labels == labels[e]].mean(axis=0) for e in ends]
-        i = int(ends[np.argmax(np.linalg.norm(first[ends] - own, axis=1))])
-    fig, axes = plt.subplots(1, len(panels) + 1, figsize=(min(WIDTH, 2.6 * (len(panels) + 1)), 2.9))
-    axes[0].imshow(images[i], cmap="gray_r")
-    axes[0].set_title(f"image {i}, a “{class_names[labels[i]]}”", loc="center", fontsize=10)
-    axes[0].axis("off")
-    for axis, (key, points) in zip(axes[1:], panels.items(), strict=True):
-        picture, extent = backdrops[key]
-        axis.imshow(picture, extent=extent, origin="lower", alpha=0.6)
-        axis.plot(*points[i], "o", ms=11, mfc="none", mec="black", mew=2)
-        near = np.argsort(((points - points[i]) ** 2).sum(axis=1))[1:11]
-        names, counts = np.unique(labels[near], return_counts=True)
-        most = np.argsort(-counts, kind="stable")[:2]
-        text = ", ".join(f"{counts[m]}× {class_names[names[m]]}" for m in most)
-        axis.set_title(f"{key[1]}, {key[0]}", loc="center", fontsize=10)
-        axis.set_xlabel(f"nearest: {text}", fontsize=9)
-        _bare(axis)
-    return fig
-
-
-def _backdrops(panels: Panels, labels: np.ndarray, classes: int) -> Backdrops:
-    return {key: shade(p, labels, classes, _bins(len(p))) for key, p in panels.items()}
 
 
 def _panel(axis: Axes, points: np.ndarray, labels: np.ndarray, classes: int) -> None:
@@ -210,10 +120,3 @@ def _bare(axis: Axes) -> None:
 def _bins(n: int) -> int:
     """Pixels a side: enough to tell single points of a few, and few enough to fill with many."""
     return int(np.clip(4 * np.sqrt(n), 90, 280))
-
-
-def _by_distance(points: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Indices of the chosen points, from the centroid outwards."""
-    members = np.flatnonzero(chosen)
-    distance = np.linalg.norm(points[members] - points[members].mean(axis=0), axis=1)
-    return members[np.argsort(distance, kind="stable")]

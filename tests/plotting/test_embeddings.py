@@ -51,30 +51,18 @@ def test_the_grid_has_a_row_for_each_condition_and_names_every_class_at_its_cent
     assert text.xy == pytest.approx(tuple(centroid))
 
 
-def test_the_explorer_follows_class_and_rank(panels):
+def test_what_all_rows_share_is_drawn_once(panels):
     points, labels = panels
-    images = np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8)
-    widget = plotting.embedding_explorer(points, images, labels, ["a", "b", "c"])
-    (category, rank), image = widget.children[0].children, widget.children[1]
-    seen = [bytes(image.value)]
-    rank.value = 5
-    seen.append(bytes(image.value))
-    category.value = 2
-    seen.append(bytes(image.value))
-    category.value = 1
-    seen.append(bytes(image.value))
-    assert all(value.startswith(b"\x89PNG") for value in seen)
-    assert len(set(seen)) == 4
-    assert rank.value == 0 and rank.max == 19
-
-
-def test_one_image_is_marked_in_every_panel(panels):
-    points, labels = panels
-    images = np.zeros((60, 8, 8))
-    fig = plotting.embedded_image(points, images, labels, ["a", "b", "c"], 7)
-    assert "image 7" in fig.axes[0].get_title()
-    for axis, q in zip(fig.axes[1:], points.values(), strict=True):
-        assert axis.lines[0].get_xydata()[0] == pytest.approx(q[7])
-    points["trained", "input"][11] += 100
-    fig = plotting.embedded_image(points, images, labels, ["a", "b", "c"])
-    assert "image 11" in fig.axes[0].get_title()
+    once = {("pixels", "input"): points["trained", "input"]}
+    rows = {key: q for key, q in points.items() if key[1] != "input"}
+    rows |= {(c, "layer2"): q[::-1] for (c, _), q in rows.items()}
+    fig = plotting.embedding_grid(once | rows, labels, ["a", "b", "c"])
+    titles = [axis.get_title() for axis in fig.axes]
+    assert titles.count("input, pixels") == 1 and len(titles) == 5
+    fig.canvas.draw()
+    shared, trained, untrained = (
+        fig.axes[titles.index(name)].get_position()
+        for name in ("input, pixels", "layer1, trained", "layer1, untrained")
+    )
+    assert untrained.y1 < trained.y0
+    assert untrained.y0 < shared.y0 and shared.y1 < trained.y1

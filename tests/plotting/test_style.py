@@ -29,6 +29,18 @@ def test_save_keeps_the_text_alternative(folder):
     assert Image.open(folder / "99_alt.png").text["Description"] == text
 
 
+def test_few_colours_make_a_saved_figure_smaller(folder):
+    fig, axis = plt.subplots()
+    axis.imshow(np.random.default_rng(0).normal(size=(90, 90)))
+    plotting.save(fig, "99_all", alt="noise – ρ")
+    plotting.save(fig, "99_few", alt="noise – ρ", colours=32)
+    sizes = [(folder / f"99_{name}.png").stat().st_size for name in ("few", "all")]
+    few = Image.open(folder / "99_few.png")
+    assert sizes[0] < 0.7 * sizes[1]
+    assert few.text["Description"] == "noise – ρ" and len(few.getcolors()) <= 32
+    assert few.size == Image.open(folder / "99_all.png").size
+
+
 def test_a_light_picture_is_smaller_and_its_figure_closed():
     fig, axis = plt.subplots()
     axis.imshow(np.random.default_rng(0).normal(size=(90, 90)))

@@ -1,0 +1,72 @@
+import base64
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from helpers import plotting
+
+
+@pytest.fixture
+def explorer():
+    rng = np.random.default_rng(0)
+    panels = {layer: rng.normal(size=(30, 2)) for layer in ("input", "layer1", "layer2")}
+    panels["layer2"][:, 0] *= 50
+    images = np.zeros((30, 28, 28), np.uint8)
+    images[:, 4:8, :14] = 255
+    return plotting.embedding_explorer(panels, images, np.arange(30) % 3, ["a", "b", "c"], "toy")
+
+
+def table(explorer):
+    spec = explorer._repr_mimebundle_()["application/vnd.vegalite.v5+json"]
+    text = next(iter(spec["datasets"].values())) if "datasets" in spec else spec["data"]["values"]
+    return pd.read_csv(io.StringIO(text))
+
+
+def test_positions_of_all_layers_are_whole_numbers_within_one_square(explorer):
+    points = table(explorer)
+    assert list(points["c"]) == ["a", "b", "c"] * 10
+    for k in range(3):
+        at = points[[f"x{k}", f"y{k}"]].to_numpy()
+        assert at.dtype.kind == "i" and at.min() >= 0 and at.max() <= 1000
+        assert np.ptp(at, axis=0).max() == 1000
+    assert np.ptp(points["y2"]) < 200
+
+
+def test_images_are_black_on_white(explorer):
+    picture = Image.open(io.BytesIO(base64.b64decode(table(explorer)["i"][0]))).convert("L")
+    grey = np.asarray(picture).astype(int)
+    assert grey.shape == (28, 28)
+    assert grey[5:7, 2:12].mean() < 60 and grey[20:].mean() > 200
+
+
+def test_it_shows_without_a_kernel_in_jupyterlab_and_on_a_page(explorer):
+    shown = explorer._repr_mimebundle_()
+    assert "vega" in shown["text/html"] and "toy" in shown["text/plain"]
+    size = len(json.dumps(shown))
+    assert size < 60_000
+    assert shown == explorer._repr_mimebundle_()
+
+
+def test_the_slider_moves_points_linearly_from_layer_to_layer(explorer):
+    spec = explorer.chart.to_dict()
+    move = next(t["calculate"] for t in spec["transform"] if t["as"] == "x")
+    row = {"x0": 0, "x1": 100, "x2": 300}
+    for depth, expected in ((0, 0), (0.5, 50), (1, 100), (1.25, 150), (2, 300)):
+        found = eval(
+            move.replace("datum.x", "x").replace("toNumber", "float"),
+            {"depth": depth, "clamp": lambda v, low, high: min(max(v, low), high)} | row,
+        )
+        assert found == pytest.approx(expected)
+    (slider,) = [param for param in spec["params"] if param["name"] == "depth"]
+    assert slider["bind"]["max"] == 2
+
+
+def test_altair_is_loaded_by_the_explorer_only():
+    code = "import sys; from helpers import plotting; sys.exit('altair' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
