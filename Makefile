@@ -10,6 +10,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 run: $(READY)  ## every notebook in the quick profile, offline
 	$(BIN)/python -m tools.run_notebooks --profile quick
 
+# RECOMPUTE=1 computes what is stored in data/ruman_2021 anew, too (half an hour).
+reproduce: export LAYERS_RECOMPUTE := $(RECOMPUTE)
 reproduce: $(READY)  ## every notebook in the full profile, saved with its outputs
 	$(BIN)/python -m tools.run_notebooks --profile full $(NOTEBOOKS)
 	$(BIN)/python -m tools.update_readme

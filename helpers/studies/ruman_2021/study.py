@@ -1,58 +1,59 @@
-"""The layers of one MLP, trained and untrained, and the measures that Ruman 2021 compares."""
+"""The layers of one MLP, before and after training, in the plane and without it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
 
 import keras
 import numpy as np
 import pandas as pd
-from sklearn.metrics import silhouette_score
-from tqdm.auto import tqdm
 
-from helpers import data, models, project
-from helpers.data import LabelledImages
-from helpers.layers import activations
-from helpers.metrics import accuracy, embeddings
+from helpers import data, layers, models, project
+from helpers.metrics import embeddings
+from helpers.studies.ruman_2021 import scores
 
 HIDDEN = (512, 256, 128)
 LAYERS = ("input", *(f"layer{i + 1}" for i in range(len(HIDDEN))))
 CONDITIONS = ("trained", "untrained")
-LEARNING_RATE = {"mnist": 0.1}
-OTHER_LEARNING_RATE = 0.05
+Key = tuple[str, str]  # condition, layer
+INPUT: Key = ("pixels", "input")
+KEYS: tuple[Key, ...] = (INPUT, *((c, layer) for c in CONDITIONS for layer in LAYERS[1:]))
+# The source's seed of t-SNE; a replication adds its own seed to it.
+EMBEDDING_SEED = 42
 
-CACHE = project.ROOT / "data" / "downloads" / "embeddings"
 PASS = {"batch_size": 1000, "progress": False}
+CACHE = project.ROOT / "data" / "downloads" / "embeddings"
 COLUMNS = ["dataset", "seed", "method", "condition", "layer", "depth", "measure", "value"]
 
-Key = tuple[str, str]  # condition, layer
 Representations = dict[Key, np.ndarray]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
     """One network before and after training, with its learning curve."""
 
-    arrays: LabelledImages
+    arrays: data.LabelledImages
     untrained: keras.Model
     trained: keras.Model
     curve: pd.DataFrame
 
-    def activations(self, images: np.ndarray) -> Representations:
+    def activations(self, images: np.ndarray, keys: Iterable[Key] = KEYS) -> Representations:
         """Return (condition, layer) → (n, units) for images (n, height, width) of 0..255.
 
-        Layer "input" is the pixels, one array under both conditions.
+        The pixels are the same before and after training and stand there once, as INPUT.
         """
         x = pixels(images)
         found: Representations = {}
-        for condition, model in zip(CONDITIONS, (self.trained, self.untrained), strict=True):
-            hidden = activations(model, x, LAYERS[1:], **PASS)
-            found |= {(condition, layer): a for layer, a in ({"input": x} | hidden).items()}
+        for key in keys:
+            condition, layer = key
+            if key == INPUT:
+                found[key] = x
+            else:
+                model = self.trained if condition == "trained" else self.untrained
+                found[key] = layers.activations(model, x, [layer], **PASS)[layer]
         return found
 
 
@@ -61,227 +62,161 @@ def pixels(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1) / np.float32(255)
 
 
-def train_pair(arrays: LabelledImages, seed: int = 0, cache: Path | str | None = None) -> Pair:
+def learning_rate(dataset: str) -> float:
+    """Return the source's step size: 0.1 for MNIST, 0.05 for the others."""
+    return 0.1 if dataset == "mnist" else 0.05
+
+
+def train_pair(
+    arrays: data.LabelledImages,
+    seed: int = 0,
+    cache: Path | str | None = None,
+    relu_on_logits: bool = False,
+) -> Pair:
     """Train the source's MLP on a data set: 5 epochs, batches of 64, SGD with momentum 0.9.
 
     Args:
-        arrays: the data set; its name decides the learning rate (MNIST 0.1, others 0.05).
+        arrays: the data set.
         seed: of the initial weights and of the order of the images.
         cache: folder that keeps the trained weights.
+        relu_on_logits: put a ReLU after the last layer, too, as the source did.
     """
-    x, test = pixels(arrays.x_train), (pixels(arrays.x_test), arrays.y_test)
-    classes = len(arrays.class_names)
-    untrained = models.mlp((x.shape[1], *HIDDEN, classes), seed)
+    untrained = initial(arrays, seed)
+    if relu_on_logits:
+        untrained = keras.Model(untrained.inputs, keras.layers.ReLU()(untrained.output))
     trained, curve = models.train(
         untrained,
-        x,
+        pixels(arrays.x_train),
         arrays.y_train,
-        test,
-        learning_rate=LEARNING_RATE.get(arrays.name, OTHER_LEARNING_RATE),
+        (pixels(arrays.x_test), arrays.y_test),
+        learning_rate=learning_rate(arrays.name),
         seed=seed,
         cache=cache,
     )
     return Pair(arrays, untrained, trained, curve.assign(dataset=arrays.name, seed=seed))
 
 
-def of_each(representations: Iterable[Key], function: Callable[[Key], T]) -> dict[Key, T]:
-    """Return (condition, layer) -> the function's result.
-
-    The input is the same before and after training: the function is called for it once.
-    """
-    found: dict[Key, T] = {}
-    for condition, layer in representations:
-        same = (CONDITIONS[0], layer)
-        shared = layer == "input" and same in found
-        found[condition, layer] = found[same] if shared else function((condition, layer))
-    return found
+def initial(arrays: data.LabelledImages, seed: int = 0) -> keras.Model:
+    """Return the source's MLP for a data set, at its initialisation."""
+    return models.mlp((arrays.x_train[0].size, *HIDDEN, len(arrays.class_names)), seed)
 
 
 def embed(
-    x: np.ndarray,
-    method: str,
-    seed: int = 42,
-    cache: Path | str | None = None,
-    **settings: object,
+    x: np.ndarray, method: str, seed: int = EMBEDDING_SEED, cache: Path | str | None = None
 ) -> np.ndarray:
-    """Return `embeddings.embed`, kept on disk.
+    """Embed activations in the plane, or find them in a folder that keeps embeddings.
 
     Args:
-        x: see `embeddings.embed`.
-        method: see `embeddings.embed`.
-        seed: see `embeddings.embed`.
-        cache: folder that keeps embeddings under the digest of x, the method, its version,
-            seed and settings; None for none.
-        settings: numbers and text, see `embeddings.embed`.
-    """
-    if cache is None:
-        return embeddings.embed(x, method, seed, **settings)
-    package, settings = embeddings.PACKAGES[method], embeddings.DEFAULTS[method] | settings
-    key = {"kind": method, "x": data.digest(x), "version": version(package), "seed": seed}
-
-    def run() -> dict[str, np.ndarray]:
-        return {"points": embeddings.embed(x, method, seed, **settings)}
-
-    return data.cached(cache, key | settings, run)["points"]
-
-
-def embed_all(
-    representations: Representations,
-    method: str,
-    seed: int = 42,
-    cache: Path | str | None = None,
-    **settings: object,
-) -> Representations:
-    """Embed several layers of the same images and align them all with the first.
-
-    Args:
-        representations: (condition, layer) → (n, units).
-        method: see `embed`.
-        seed: of every embedding.
-        cache: see `embed`.
-        settings: see `embed`.
+        x: (n, units) activations.
+        method: "tsne", "umap" or "pca", as in `metrics.embeddings.embed`.
+        seed: of the method.
+        cache: folder in which an embedding is kept by a digest of x, method, version, seed and
+            settings; None computes it in any case.
 
     Returns:
-        (condition, layer) → (n, 2) positions, in the same order.
+        (n, 2) float32 positions.
     """
-    reference = None
+    if cache is None or method == "pca":
+        return embeddings.embed(x, method, seed)
+    key = {
+        "kind": method,
+        "x": data.digest(x),
+        "version": version(embeddings.PACKAGES[method]),
+        "seed": seed,
+        **embeddings.DEFAULTS[method],
+    }
+    return data.cached(cache, key, lambda: {"points": embeddings.embed(x, method, seed)})["points"]
 
-    def run(key: Key) -> np.ndarray:
-        nonlocal reference
-        points = embed(representations[key], method, seed, cache, **settings)
-        reference = points if reference is None else reference
-        return embeddings.align(points, reference)
 
-    shown = tqdm(representations, desc=method, disable=None, leave=False)
-    return of_each(shown, run)
-
-
-def tabulate(
-    representations: Iterable[Key], measure: Callable[[Key], Mapping[str, float]]
-) -> pd.DataFrame:
-    """Apply measures to every layer.
+def measure(points: Mapping[Key, np.ndarray], labels: np.ndarray) -> pd.DataFrame:
+    """Return the source's five measures of each layer.
 
     Args:
-        representations: (condition, layer) of each.
-        measure: (condition, layer) -> name -> value.
+        points: (condition, layer) → (n, d) positions or activations.
+        labels: (n,) classes.
+
+    Returns:
+        Columns condition, layer, depth, measure, value.
+    """
+    return tabulate({key: embeddings.structure(x, labels) for key, x in points.items()})
+
+
+def tabulate(found: Mapping[Key, Mapping[str, float]]) -> pd.DataFrame:
+    """Turn (condition, layer) → measure → value into a table.
 
     Returns:
         Columns condition, layer, depth, measure, value.
     """
     rows = [
-        (condition, layer, LAYERS.index(layer), name, value)
-        for (condition, layer), found in of_each(representations, measure).items()
-        for name, value in found.items()
+        (condition, layer, LAYERS.index(layer), measure, value)
+        for (condition, layer), values in found.items()
+        for measure, value in values.items()
     ]
-    return pd.DataFrame(rows, columns=["condition", "layer", "depth", "measure", "value"])
+    return pd.DataFrame(rows, columns=COLUMNS[3:])
 
 
-def embed_training_images(
-    arrays: LabelledImages,
-    method: str,
-    layers: Iterable[str] = LAYERS,
-    n: int | None = None,
-    cache: Path | str | None = None,
-) -> tuple[Representations, pd.DataFrame]:
-    """Embed the training images as the source does: one network (seed 0), embedding seed 42.
-
-    Args:
-        arrays: the data set.
-        method: see `embed`.
-        layers: which of LAYERS.
-        n: only the first n images; default: all.
-        cache: folder that keeps weights and embeddings.
-
-    Returns:
-        (condition, layer) → (n, 2) positions, and the five measures of each in the
-        columns of `Replication.table`.
-    """
-    pair = train_pair(arrays, 0, cache)
-    x = pixels(arrays.x_train[:n])
-    models_of = dict(zip(CONDITIONS, (pair.trained, pair.untrained), strict=True))
-    reference = None
-
-    def run(key: Key) -> np.ndarray:
-        nonlocal reference
-        condition, layer = key
-        raw = x
-        if layer != "input":
-            # One layer at a time: all of them together would take half a gigabyte.
-            raw = activations(models_of[condition], x, layer, **PASS)[layer]
-        found = embed(raw, method, cache=cache)
-        aligned = embeddings.align(found, found if reference is None else reference)
-        reference = aligned if reference is None else reference
-        return aligned
-
-    points = of_each([(c, layer) for c in CONDITIONS for layer in layers], run)
-    table = tabulate(points, lambda key: embeddings.structure(points[key], arrays.y_train[:n]))
-    return points, table.assign(dataset=arrays.name, method=method, seed=0)[COLUMNS]
+def under_both(table: pd.DataFrame) -> pd.DataFrame:
+    """Repeat the rows of the pixels under both conditions, to draw or to compare them with."""
+    own = table["condition"] == INPUT[0]
+    repeated = [table[own].assign(condition=condition) for condition in CONDITIONS]
+    return pd.concat([*repeated, table[~own]], ignore_index=True)
 
 
 @dataclass(frozen=True, eq=False)
 class Replication:
-    """The study done once: with one network, some images, and one embedding of every layer.
+    """The study done once: one network, some test images, one embedding of every layer.
 
     Attributes:
-        table: columns dataset, seed, method, condition, layer, depth, measure, value.
-        images: (n, height, width) uint8.
-        labels: (n,) their classes.
-        points: method → (condition, layer) → (n, 2) positions.
+        table: columns dataset, seed, method, condition, layer, depth, measure, value; method
+            "raw" stands for the activations themselves.
+        hits: (method, (condition, layer), score) → (n,) whether each image's class is found,
+            for the scores "kNN" and "probe".
+        trust: (method, (condition, layer)) → (n,) trustworthiness of each image's neighbours.
+        labels: (n,) classes.
     """
 
     table: pd.DataFrame
-    images: np.ndarray
+    hits: dict[tuple[str, Key, str], np.ndarray]
+    trust: dict[tuple[str, Key], np.ndarray]
     labels: np.ndarray
-    points: dict[str, Representations]
+
+
+def draw(arrays: data.LabelledImages, seed: int, n: int) -> np.ndarray:
+    """Draw the indices of n test images."""
+    size = min(n, len(arrays.y_test))
+    return np.random.default_rng(seed).choice(len(arrays.y_test), size, replace=False)
 
 
 def replicate(
-    arrays: LabelledImages,
-    seed: int,
-    n: int,
-    methods: Iterable[str] = ("tsne", "umap", "pca"),
-    cache: Path | str | None = None,
+    pair: Pair, seed: int, chosen: np.ndarray, points: Mapping[str, Representations]
 ) -> Replication:
-    """Do the whole study with a seed of its own on n random training images.
+    """Measure the layers of one network on test images, in the plane and without it.
 
-    The seed draws the initial weights, the order of training, the images and the
-    embedding: one replication. Methods are measured by `embeddings.structure`,
-    by leave-one-out kNN ("held-out kNN"), silhouette, trustworthiness and
-    continuity; "raw", the activations themselves, by the same five measures, by
-    silhouette, and by kNN and a linear probe that are scored on 5 n test images.
+    The activations and every embedding are scored alike: by the source's five measures, and by
+    two scores on images of which neither the network nor the classifier has seen the label,
+    `scores.knn_hits` and `scores.probe_hits`. PCA comes along for contrast.
+
+    Args:
+        pair: the network before and after training.
+        seed: of the replication.
+        chosen: (n,) indices of test images.
+        points: method → (condition, layer) → (n, 2) positions of these images.
     """
-    pair = train_pair(arrays, seed, cache)
-    rng = np.random.default_rng(seed)
-    chosen, asked = (
-        rng.choice(len(y), min(size, len(y)), replace=False)
-        for y, size in ((arrays.y_train, n), (arrays.y_test, 5 * n))
-    )
-    images, labels = arrays.x_train[chosen], arrays.y_train[chosen]
-    raw = pair.activations(images)
-    test = pair.activations(arrays.x_test[asked])
-
-    def of_raw(key: Key) -> dict[str, float]:
-        x, held_out = raw[key], (test[key], arrays.y_test[asked])
-        return embeddings.structure(x, labels) | {
-            "held-out kNN": accuracy.knn_accuracy(x, labels, test=held_out),
-            "linear probe": accuracy.linear_probe(x, labels, held_out),
-            "silhouette": float(silhouette_score(x, labels)),
-        }
-
-    tables = [tabulate(raw, of_raw).assign(method="raw")]
-    points = {}
-    for method in methods:
-        embedded = points[method] = embed_all(raw, method, 42 + seed, cache)
-
-        def of_points(key: Key, embedded: Representations = embedded) -> dict[str, float]:
-            x, p = raw[key], embedded[key]
-            return embeddings.structure(p, labels) | {
-                "held-out kNN": accuracy.knn_accuracy(p, labels, leave_one_out=True),
-                "silhouette": float(silhouette_score(p, labels)),
-                "trustworthiness": embeddings.trustworthiness(x, p),
-                "continuity": embeddings.trustworthiness(p, x),
-            }
-
-        tables.append(tabulate(embedded, of_points).assign(method=method))
-    table = pd.concat(tables, ignore_index=True).assign(dataset=arrays.name, seed=seed)
-    return Replication(table[COLUMNS], images, labels, points)
+    labels = pair.arrays.y_test[chosen]
+    raw = pair.activations(pair.arrays.x_test[chosen])
+    pca = {key: embeddings.embed(x, "pca") for key, x in raw.items()}
+    spaces = {"raw": raw, **points, "pca": pca}
+    hits, trust, tables = {}, {}, []
+    for method, space in spaces.items():
+        found = {}
+        for key, x in space.items():
+            knn = hits[method, key, "kNN"] = scores.knn_hits(x, labels)
+            probe = hits[method, key, "probe"] = scores.probe_hits(x, labels)
+            found[key] = embeddings.structure(x, labels)
+            found[key] |= {"kNN": float(knn.mean()), "probe": float(probe.mean())}
+            if method != "raw":
+                trust[method, key] = scores.trust(raw[key], x)
+                found[key]["trustworthiness"] = float(trust[method, key].mean())
+        tables.append(tabulate(found).assign(method=method))
+    table = pd.concat(tables, ignore_index=True).assign(dataset=pair.arrays.name, seed=seed)
+    return Replication(table[COLUMNS], hits, trust, labels)
