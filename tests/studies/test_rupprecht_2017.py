@@ -280,9 +280,9 @@ def test_curves_and_their_bootstrap():
     )
     found = study.curves(seen, ["a", "b"], "toy")
     table = found.table.set_index(["measure", "layer"])
-    assert table.loc[("active", "b"), "value"] == pytest.approx(100 * seen.active[:, 1].mean())
+    assert table.loc[("active_percent", "b"), "value"] == pytest.approx(100 * seen.active[:, 1].mean())
     expected = similarity.decorrelation(seen.correlations[0])
-    assert table.loc[("apart", "a"), "value"] == pytest.approx(expected)
+    assert table.loc[("decorrelation", "a"), "value"] == pytest.approx(expected)
     assert ((table["low"] < table["value"]) & (table["value"] < table["high"])).all()
     assert found.active.shape == found.apart.shape == (1000, 2)
 

@@ -104,7 +104,7 @@ class Curves(NamedTuple):
     """Active share and decorrelation by layer, with their bootstrap samples.
 
     Attributes:
-        table: tidy; measure is "active" (in percent) or "apart" (1 - r).
+        table: tidy; measure is "active_percent" or "decorrelation" (1 - r).
         active: (resamples, layers) shares.
         apart: (resamples, layers).
     """
@@ -127,8 +127,8 @@ def curves(seen: Seen, names: Sequence[str], pictures: str, seed: int = 0) -> Cu
     active = weights @ seen.active / len(seen.active)
     apart = similarity.decorrelation(seen.correlations, weights)
     values = {
-        "active": (100 * seen.active.mean(axis=0), 100 * active),
-        "apart": (similarity.decorrelation(seen.correlations), apart),
+        "active_percent": (100 * seen.active.mean(axis=0), 100 * active),
+        "decorrelation": (similarity.decorrelation(seen.correlations), apart),
     }
     tables = [by_layer(names, k, *both, pictures=pictures) for k, both in values.items()]
     return Curves(pd.concat(tables, ignore_index=True), active, apart)
