@@ -14,7 +14,7 @@ from scipy import stats
 
 from helpers import data, layers
 from helpers.metrics import similarity
-from helpers.metrics.intervals import bootstrap_mean
+from helpers.metrics.intervals import Estimate, estimate
 
 Array = NDArray[np.float64]
 
@@ -306,18 +306,16 @@ def drops_behind(
         measure -> (1 + resamples, what follows) 1 - similarity, averaged over seeds; the first
         row of all images, the others of the resamples.
     """
-    flat = {"before": before}
-    flat |= {f"{name} {k}": x for name, xs in after.items() for k, x in enumerate(xs)}
-    arrays = {name: np.asarray(x, np.float32) for name, x in flat.items()}
-    images = len(arrays["before"])
-    found = similarity.matrices([(slice(0, images), arrays)], images)
-    value, draws = compare(found, list(arrays)), compare(found, list(arrays), weights)
-    seeds = np.repeat(list(after), [len(xs) for xs in after.values()])
-    lost = {}
-    for measure in MEASURES:
-        rows = 1 - np.concatenate([value[measure][None, 0, 1:], draws[measure][:, 0, 1:]])
-        lost[measure] = np.stack([rows[:, seeds == name].mean(axis=1) for name in after], axis=1)
-    return lost
+    lost: dict[str, list[Array]] = {measure: [] for measure in MEASURES}
+    for xs in after.values():  # a few at a time, to save memory
+        arrays = {str(k): np.asarray(x, np.float32) for k, x in enumerate([before, *xs])}
+        images = len(arrays["0"])
+        found = similarity.matrices([(slice(0, images), arrays)], images)
+        value, draws = compare(found, list(arrays)), compare(found, list(arrays), weights)
+        for measure in MEASURES:
+            both = np.concatenate([value[measure][None], draws[measure]])
+            lost[measure].append(1 - both[:, 0, 1:].mean(axis=1))
+    return {measure: np.stack(rows, axis=1) for measure, rows in lost.items()}
 
 
 def without_branches(
@@ -374,7 +372,7 @@ def without_branches(
 
 
 def worth(answers: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return the accuracy of every variant, and what it loses, with intervals over images.
+    """Return the accuracy of every variant and what it loses, with bootstrap intervals (images).
 
     Args:
         answers: from `without_branches`.
@@ -386,11 +384,14 @@ def worth(answers: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """
     keys = ["module", "branch", "filled"]
     whole = answers.loc[answers["module"] == NOTHING, "correct"].to_numpy(float)
+
+    def mean(x: Array) -> Estimate:
+        return estimate(np.mean, x, seed=seed, vectorized=True)
+
     rows = []
     for variant, each in answers.groupby(keys, sort=False):
         correct = each["correct"].to_numpy(float)
-        top_1, loss = (bootstrap_mean(x, seed=seed) for x in (correct, whole - correct))
-        rows.append([*variant, *top_1, *loss])
+        rows.append([*variant, *mean(correct), *mean(whole - correct)])
     numbers = ["top_1", "low", "high", "loss", "loss_low", "loss_high"]
     return pd.DataFrame(rows, columns=[*keys, *numbers])
 

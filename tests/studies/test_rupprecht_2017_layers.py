@@ -198,8 +198,8 @@ def test_worth_is_the_accuracy_lost_image_by_image():
     without = {"module": "m", "branch": "5x5", "filled": "means"}
     answers = pd.concat(
         [
-            pd.DataFrame({**nothing, "correct": [True, True, True, False]}),
-            pd.DataFrame({**without, "correct": [True, False, False, False]}),
+            pd.DataFrame({**nothing, "correct": [True, True, True, False] * 3}),
+            pd.DataFrame({**without, "correct": [True, False, False, False] * 3}),
         ]
     )
     table = study.worth(answers)
