@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from IPython import display
 from PIL import Image
 
 from helpers.plotting.style import COLOURS
@@ -20,26 +21,41 @@ _SIDE = 1000  # positions are whole numbers from 0 to this, to keep a notebook s
 _PIXELS = 520
 
 
-class Explorer:
-    """An interactive figure that needs no kernel.
+# What Altair's HTML starts with, and what stops it where the first output is drawn already.
+_EMBED = "(function(vegaEmbed) {"
+_NOT_IN_JUPYTERLAB = "if (document.querySelector('.jp-LabShell, .jp-NotebookPanel')) return;"
 
-    JupyterLab and nbviewer draw its Vega-Lite description themselves; a static page draws the
-    HTML, whose scripts it fetches from cdn.jsdelivr.net.
+
+class Explorer:
+    """An interactive figure that needs no kernel, shown as two outputs.
+
+    JupyterLab draws the first, a Vega-Lite description, and leaves the second empty; a static
+    page draws the second, HTML whose scripts it fetches from cdn.jsdelivr.net. In one output,
+    JupyterLab would choose the HTML, and keep its scripts from running in a notebook that it
+    does not trust.
     """
 
     def __init__(self, chart: altair.Chart, name: str) -> None:
         self.chart = chart
         self._name = name
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _ipython_display_(self) -> None:
+        for output in self.outputs():
+            display.display(output, raw=True)
+
+    def outputs(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the two outputs, by MIME type."""
         import altair
 
-        kind = f"application/vnd.vegalite.v{altair.VEGALITE_VERSION.split('.')[0]}+json"
-        return {
-            kind: self.chart.to_dict(),
-            "text/html": self.chart.to_html(fullhtml=False, output_div=self._name),
-            "text/plain": f"interactive figure: {self.chart.title}",
-        }
+        kind = f"application/vnd.vegalite.v{altair.VEGALITE_VERSION.strip('v').split('.')[0]}+json"
+        page = self.chart.to_html(fullhtml=False, output_div=self._name)
+        if _EMBED not in page:
+            raise RuntimeError(f"altair {altair.__version__} writes other HTML than expected here")
+        about = f"Interactive figure: {self.chart.title}"
+        return (
+            {kind: self.chart.to_dict(), "text/plain": about},
+            {"text/html": page.replace(_EMBED, f"{_EMBED}\n{_NOT_IN_JUPYTERLAB}", 1)},
+        )
 
 
 def embedding_explorer(

@@ -23,7 +23,7 @@ def explorer():
 
 
 def table(explorer):
-    spec = explorer._repr_mimebundle_()["application/vnd.vegalite.v5+json"]
+    spec = explorer.outputs()[0]["application/vnd.vegalite.v5+json"]
     text = next(iter(spec["datasets"].values())) if "datasets" in spec else spec["data"]["values"]
     return pd.read_csv(io.StringIO(text))
 
@@ -45,12 +45,14 @@ def test_images_are_black_on_white(explorer):
     assert grey[5:7, 2:12].mean() < 60 and grey[20:].mean() > 200
 
 
-def test_it_shows_without_a_kernel_in_jupyterlab_and_on_a_page(explorer):
-    shown = explorer._repr_mimebundle_()
-    assert "vega" in shown["text/html"] and "toy" in shown["text/plain"]
-    size = len(json.dumps(shown))
-    assert size < 60_000
-    assert shown == explorer._repr_mimebundle_()
+def test_jupyterlab_draws_the_first_output_and_a_page_the_second(explorer):
+    lab, page = explorer.outputs()
+    assert "text/html" not in lab and "toy" in lab["text/plain"]
+    assert list(page) == ["text/html"]
+    start = page["text/html"].index("(function(vegaEmbed) {")
+    assert page["text/html"][start:].splitlines()[1].startswith("if (document.querySelector('.jp-")
+    assert len(json.dumps([lab, page])) < 60_000
+    assert explorer.outputs() == (lab, page)
 
 
 def test_the_slider_moves_points_linearly_from_layer_to_layer(explorer):
