@@ -74,12 +74,22 @@ def test_every_twin_is_measured_beside_the_intact_network(twins):
     assert len({tuple(values.round(6)) for values in by_twin}) == 5
 
 
-def test_a_twin_measured_in_the_carrier_is_the_twin_itself(model, twins):
+def test_a_twin_measured_in_the_network_is_the_twin_itself(model, twins):
     alone = layers.category_responses(
         models.permute_weights(model, 1), image_set(), ["c?"], progress=False
     )
     found = twins.query("condition == 'weights permuted' and seed == 1 and measure == 'psi'")
     np.testing.assert_allclose(tables.matrix(found), psi_of(alone), rtol=1e-5)
+
+
+def test_the_network_gets_its_weights_back(model, monkeypatch):
+    own = model.get_weights()
+    controls.psi_of_twins(model, image_set(), ["c2"], 1, 0)
+    assert all(map(np.array_equal, model.get_weights(), own))
+    monkeypatch.setattr(layers, "category_responses", None)
+    with pytest.raises(TypeError):
+        controls.psi_of_twins(model, image_set(), ["c2"], 1, 0)
+    assert all(map(np.array_equal, model.get_weights(), own))
 
 
 def test_what_twins_lose_is_the_difference_to_the_intact_network(twins, responses):

@@ -32,7 +32,8 @@ def psi_of_twins(
     Conditions: weights permuted and biases permuted, once per seed; no ReLU.
 
     Args:
-        model: a functional or sequential model with a `card`.
+        model: a functional or sequential model with a `card`; its weights are the same again
+            at the end.
         images: an image set.
         names: the layers, in depth order.
         weight_seeds: how many permutations of the weights.
@@ -47,17 +48,20 @@ def psi_of_twins(
     parts = []
 
     def run(twin: keras.Model, condition: str, seed: int) -> None:
+        gc.collect()  # a network holds cycles: without this, twins pile up in memory
         responses = layers.category_responses(twin, images, names, progress=False)
         table = tables.psi(responses, names).query("measure in @MEASURES")
         parts.append(table.assign(network=model.card.title, condition=condition, seed=seed))
-        gc.collect()  # a network holds cycles: without this, twins pile up in memory
 
-    # One twin for all permutations: its pass is compiled once.
-    twin = models.permute_weights(model)
+    # The network itself takes its twins' weights in turn: no second one stays in memory, and its
+    # pass is compiled once.
+    own = model.get_weights()
     for condition, permute, seed in tqdm(permuted, desc=f"twins of {model.name}", leave=False):
-        twin.set_weights(permute(model, seed).get_weights())
-        run(twin, condition, seed)
-    del twin
+        try:
+            model.set_weights(permute(model, seed).get_weights())
+            run(model, condition, seed)
+        finally:
+            model.set_weights(own)
     run(models.without_nonlinearity(model), "no ReLU", 0)
     return pd.concat(parts, ignore_index=True)
 
