@@ -81,9 +81,12 @@ def test_verdicts_are_folded_away_and_rest_on_the_rules(path):
         assert "hide-input" in cell.metadata["tags"]
 
 
+def names_in(path, cells):
+    return set(re.findall(rf'"({path.name[:2]}_\w+)"', "".join(cell.source for cell in cells)))
+
+
 def figures_of(path):
-    cells = (cell.source for cell in code_cells(path) if "plotting.save(" in cell.source)
-    return set(re.findall(rf'"({path.name[:2]}_\w+)"', "".join(cells)))
+    return names_in(path, (cell for cell in code_cells(path) if "plotting.save(" in cell.source))
 
 
 @notebooks
@@ -95,7 +98,7 @@ def test_every_figure_it_saves_is_committed(path):
 
 
 def test_every_committed_figure_comes_from_a_notebook():
-    named = set().union(*map(figures_of, PATHS))
+    named = set().union(*(names_in(path, code_cells(path)) for path in PATHS))
     committed = {figure.stem for figure in (ROOT / "figures").iterdir()}
     assert committed and committed <= named, committed - named
 
