@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import keras
@@ -92,6 +92,14 @@ def compare(
         "unit-centred r": similarity.second_order([part.centred for part in parts], weights),
         "debiased CKA": similarity.cka([part.gram for part in parts], True, weights),
     }
+
+
+def similarity_to(
+    found: Mapping[str, similarity.Similarity], chosen: Sequence[str], last: str
+) -> dict[str, Array]:
+    """Return how similar each of several layers is to one other: measure -> (layers,)."""
+    each = [compare(found, [layer, last]) for layer in chosen]
+    return {measure: np.array([pair[measure][0, 1] for pair in each]) for measure in MEASURES}
 
 
 def drops(matrix: ArrayLike) -> Array:
@@ -328,8 +336,8 @@ def without_branches(
     """Classify images without each branch of each module, and without it in all modules.
 
     In the place of the branch come zeros, or its mean activation over the images, unit by
-    unit, so that the level stays and only what tells images apart is gone. All variants pass
-    together: what comes before a branch is computed once.
+    unit, so that the level stays and only what tells images apart is gone. The variants pass
+    together, those with zeros and those with means: what comes before a branch is computed once.
 
     Args:
         network: with modules that join branches, one after the other; the images' preprocessing
@@ -337,38 +345,27 @@ def without_branches(
         images: to classify.
         classes: (images,) the index of the right output of each.
         means: module -> (height, width, channels) its mean activation, modules in order of depth.
-        batch_size: images taken at a time; there are 1 + 8 (1 + modules) variants of each.
+        batch_size: images taken at a time; there are 1 + 4 (1 + modules) variants of each at once.
 
     Returns:
         A row per variant and image: module (or "all", or "nothing" for the whole network),
         branch, filled ("zeros" or "means"), image, correct.
     """
-    modules = list(means)
-    variants, kept, filled = _variants(network, modules, means)
-    ends = [network.get_layer(name).output for name in modules]
-    starts, stops = [network.input, *ends], [*ends, network.output]
-    parts = [keras.Model(a, b) for a, b in zip(starts, stops, strict=True)]
-
-    @tf.function(reduce_retracing=True)
-    def outputs(batch: tf.Tensor) -> tf.Tensor:
-        x = batch[None]  # (variants, images, ...): the whole network, then those without a branch
-        for k, part in enumerate(parts):
-            shape = tf.shape(x)
-            x = part(tf.reshape(x, tf.concat([[-1], shape[2:]], 0)), training=False)
-            x = tf.reshape(x, tf.concat([shape[:2], tf.shape(x)[1:]], 0))
-            if k < len(modules):
-                single = x[:1] * kept[k] + filled[k]
-                everywhere = x[1 : 1 + len(kept[k])] * kept[k] + filled[k] if k else single
-                x = tf.concat([x[:1], everywhere, x[1 + len(kept[k]) :], single], 0)
-        return tf.argmax(x, axis=-1)
-
-    found = [
-        outputs(batch).numpy() for batch in images.tensors(network.card.preprocess, batch_size)
-    ]
-    correct = np.concatenate(found, axis=1) == np.asarray(classes)
-    table = pd.DataFrame(variants, columns=["module", "branch", "filled"])
-    table = table.loc[table.index.repeat(len(images))].reset_index(drop=True)
-    return table.assign(image=np.tile(images.names, len(variants)), correct=correct.ravel())
+    zeros = {module: np.zeros_like(mean) for module, mean in means.items()}
+    tables = []
+    for name, filling in {"zeros": zeros, "means": means}.items():
+        variants, outputs = _variants(network, filling)
+        batches = images.tensors(network.card.preprocess, batch_size)
+        correct = np.concatenate([outputs(batch).numpy() for batch in batches], axis=1) == classes
+        table = pd.DataFrame(variants, columns=["module", "branch"]).assign(filled=name)
+        table = table.loc[table.index.repeat(len(images))].reset_index(drop=True)
+        tables.append(
+            table.assign(image=np.tile(images.names, len(variants)), correct=correct.ravel())
+        )
+    whole = tables[0]["module"] == NOTHING
+    tables[0].loc[whole, "filled"] = NOTHING
+    tables[1] = tables[1][tables[1]["module"] != NOTHING]
+    return pd.concat(tables, ignore_index=True)
 
 
 def worth(answers: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -408,21 +405,39 @@ def within_modules(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
 
 
 def _variants(
-    network: keras.Model, modules: Sequence[str], means: Mapping[str, ArrayLike]
-) -> tuple[list[tuple[str, str, str]], list[tf.Tensor], list[tf.Tensor]]:
-    """Return the variants, and for each module what is kept of it and what is put in its place.
+    network: keras.Model, filling: Mapping[str, ArrayLike]
+) -> tuple[list[tuple[str, str]], Callable[[tf.Tensor], tf.Tensor]]:
+    """Return (module, branch) of each variant, and a function that classifies images by all.
 
-    The latter are (branches x fillings, 1, height, width, channels), for `x * kept + filled`.
+    The function takes a batch of images and returns (variants, images) the most probable class.
     """
-    variants, kept, filled = [(NOTHING, NOTHING, NOTHING)], [], []
+    modules = list(filling)
+    variants, kept, filled = [(NOTHING, NOTHING)], [], []
     for module in ["all", *modules]:
         names = layers.branches(network, modules[0] if module == "all" else module)
-        variants += [(module, branch, fill) for fill in ("zeros", "means") for branch in names]
-        if module == "all":
-            continue
-        sizes = [network.get_layer(end).output.shape[-1] for end in names.values()]
-        own = np.repeat(np.eye(len(sizes), dtype=np.float32), sizes, axis=1)[:, None, None, None]
-        kept.append(tf.constant(np.concatenate([1 - own, 1 - own])))
-        mean = own * np.asarray(means[module], np.float32)
-        filled.append(tf.constant(np.concatenate([np.zeros_like(mean), mean])))
-    return variants, kept, filled
+        variants += [(module, branch) for branch in names]
+        if module != "all":
+            sizes = [network.get_layer(end).output.shape[-1] for end in names.values()]
+            own = np.repeat(np.eye(len(sizes), dtype=np.float32), sizes, axis=1)
+            own = own[:, None, None, None]  # (branches, images, height, width, channels)
+            kept.append(tf.constant(1 - own))
+            filled.append(tf.constant(own * np.asarray(filling[module], np.float32)))
+    ends = [network.get_layer(name).output for name in modules]
+    starts, stops = [network.input, *ends], [*ends, network.output]
+    parts = [keras.Model(a, b) for a, b in zip(starts, stops, strict=True)]
+
+    @tf.function(reduce_retracing=True)
+    def outputs(batch: tf.Tensor) -> tf.Tensor:
+        x = batch[None]  # (variants, images, ...): the whole network, then those without a branch
+        for k, part in enumerate(parts):
+            shape = tf.shape(x)
+            x = part(tf.reshape(x, tf.concat([[-1], shape[2:]], 0)), training=False)
+            x = tf.reshape(x, tf.concat([shape[:2], tf.shape(x)[1:]], 0))
+            if k < len(modules):
+                count = len(kept[k])
+                single = x[:1] * kept[k] + filled[k]
+                everywhere = x[1 : 1 + count] * kept[k] + filled[k] if k else single
+                x = tf.concat([x[:1], everywhere, x[1 + count :], single], 0)
+        return tf.argmax(x, axis=-1)
+
+    return variants, outputs

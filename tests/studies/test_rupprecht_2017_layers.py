@@ -28,6 +28,12 @@ def test_every_measure_compares_all_layers_with_and_without_resampling(found):
     assert tuple(draws) == study.MEASURES
 
 
+def test_similarity_to_one_layer_is_a_column_of_the_matrix(found):
+    matrices = study.compare(found, "abcde")
+    for measure, values in study.similarity_to(found, "abc", "e").items():
+        np.testing.assert_allclose(values, matrices[measure][:3, 4])
+
+
 def test_drops_and_trend_of_a_chain_of_layers(found):
     matrix = study.compare(found, "abcde")["debiased CKA"]
     np.testing.assert_allclose(study.drops(matrix), 1 - matrix[range(4), range(1, 5)])
