@@ -127,8 +127,10 @@ def _fit(
         steps_per_execution=32,
     )
     rng = np.random.default_rng(seed)
-    in_order = partial(_batches, tf.constant(x), tf.constant(y), batch_size=batch_size)
-    held_out = _batches(*map(tf.constant, test), np.arange(len(test[0])), batch_size=1000)
+    # TensorFlow keeps what its pipelines draw from, so they get a name of it that can be cleared.
+    held = {"train": (x, y), "test": test}
+    in_order = partial(_batches, held, "train", batch_size=batch_size)
+    held_out = _batches(held, "test", np.arange(len(test[0])), batch_size=1000)
     rows = []
     for epoch in range(1, epochs + 1):
         # Shuffled here, not by Keras, whose order depends on the state of the whole process.
@@ -143,12 +145,24 @@ def _fit(
                 f"the loss is {seen.history['loss'][0]} in epoch {epoch}:"
                 " lower learning_rate or use another seed"
             )
+    held.clear()
     return np.array(rows, float)
 
 
-def _batches(x: tf.Tensor, y: tf.Tensor, order: np.ndarray, batch_size: int) -> tf.data.Dataset:
-    rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-    return prefetched(rows.map(lambda part: (tf.gather(x, part), tf.gather(y, part))))
+def _batches(
+    held: dict[str, tuple[np.ndarray, np.ndarray]], name: str, order: np.ndarray, batch_size: int
+) -> tf.data.Dataset:
+    """Return batches of held[name] in an order, drawn from NumPy without a copy of the whole."""
+    specs = [tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in held[name]]
+
+    def draw(rows: np.ndarray) -> list[np.ndarray]:
+        return [a[rows] for a in held[name]]
+
+    def batch(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        found = tf.numpy_function(draw, [rows], [spec.dtype for spec in specs])
+        return tuple(tf.ensure_shape(t, s.shape) for t, s in zip(found, specs, strict=True))
+
+    return prefetched(tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(batch))
 
 
 def _flatten(image: tf.Tensor) -> tf.Tensor:
