@@ -21,7 +21,6 @@ from helpers.metrics._checks import at_least, finite, one_each, unmasked
 
 __all__ = [
     "CorrelationTest",
-    "Drop",
     "Estimate",
     "Interval",
     "PermutationTest",
@@ -36,7 +35,6 @@ __all__ = [
     "holm",
     "mean_estimate",
     "mean_trend",
-    "median_drops",
     "partial_correlation",
     "permutation_test",
     "r_squared",
@@ -56,7 +54,7 @@ class Interval(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A statistic with the ends of its bootstrap interval."""
+    """A statistic with the ends of its interval."""
 
     value: float
     low: float
@@ -185,37 +183,6 @@ def correlation_trend(values: ArrayLike, y: ArrayLike) -> float:
     earlier, later = np.triu_indices(values.shape[1], k=1)
     r = _pearson(values.T, y[None])
     return float(np.sign(r[later] - r[earlier]).mean())
-
-
-class Drop(NamedTuple):
-    """A layer below an earlier one, both by index."""
-
-    layer: int
-    earlier: int
-
-
-def median_drops(values: ArrayLike, repeats: int = 1000, seed: Seed = 0) -> list[Drop]:
-    """Return the layers whose median lies below the 95 % interval of an earlier layer's median.
-
-    Args:
-        values: (categories, layers), the layers in depth order.
-        repeats: bootstrap samples over categories.
-        seed: of the resampling.
-
-    Returns:
-        One per such layer; of the earlier layers the one with the highest lower end.
-
-    Raises:
-        ValueError: another shape, fewer than 2 layers or categories, NaN or infinity.
-    """
-    values = _by_layer(values)
-    medians = np.median(values, axis=0)
-    drawn = _resamples(len(values), repeats, seed)
-    lows = [
-        _interval(np.median(column[drawn], axis=1), 0.95, len(values)).low for column in values.T
-    ]
-    before = [int(np.argmax(lows[:k])) for k in range(1, len(lows))]
-    return [Drop(k, i) for k, i in enumerate(before, start=1) if medians[k] < lows[i]]
 
 
 def correlation(x: ArrayLike, y: ArrayLike, method: str = "pearson") -> float:

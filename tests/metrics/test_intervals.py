@@ -215,41 +215,29 @@ def test_the_trend_over_depth_is_kendalls():
     assert intervals.depth_trend(-values) == pytest.approx(-tau)
 
 
-def test_a_dip_is_found_and_a_rise_is_none():
-    noise = 0.01 * np.random.default_rng(0).normal(size=(50, 4))
-    assert intervals.median_drops(noise + [0.3, 0.1, 0.2, 0.5], repeats=200) == [(1, 0), (2, 0)]
-    assert intervals.median_drops(noise + [0.1, 0.2, 0.3, 0.4], repeats=200) == []
+@pytest.fixture
+def contrast_test(groups):
+    def test(matrices, permutations=199):
+        statistic = partial(similarity.contrast, matrices)
+        return intervals.permutation_test(statistic, groups, permutations)
+
+    return test
 
 
-LABELS = np.repeat(["a", "b", "c"], [5, 4, 3])
-
-
-def layers(seed, signal=(0.0, 2.0)):
-    """A layer a value of signal: how strongly images of a group share a pattern."""
-    rng = np.random.default_rng(seed)
-    group = np.unique(LABELS, return_inverse=True)[1]
-    shared = rng.normal(size=(3, 30))[group]
-    return [np.corrcoef(each * shared + rng.normal(size=shared.shape)) for each in signal]
-
-
-def contrast_test(matrices, permutations=199):
-    return intervals.permutation_test(partial(similarity.contrast, matrices), LABELS, permutations)
-
-
-def test_permutation_test_finds_the_layer_with_groups():
-    test = contrast_test(layers(0))
+def test_permutation_test_finds_the_layer_with_groups(contrast_test, grouped):
+    test = contrast_test(grouped(0))
     assert test.p[1] == test.p_any[1] == 1 / 200
     assert (test.p_any >= test.p).all()
     assert test.null.shape == (199, 2)
 
 
-def test_permutation_test_is_calibrated():
-    p = [contrast_test(layers(seed, (0.0, 0.0)), 49).p_any.min() for seed in range(60)]
+def test_permutation_test_is_calibrated(contrast_test, grouped):
+    p = [contrast_test(grouped(seed, (0.0, 0.0)), 49).p_any.min() for seed in range(60)]
     assert 0.01 <= np.mean(np.array(p) <= 0.1) <= 0.25
 
 
-def test_a_layer_that_does_not_vary_leaves_the_others_alone():
-    matrices = layers(0, (0.0, 0.5))
+def test_a_layer_that_does_not_vary_leaves_the_others_alone(contrast_test, grouped):
+    matrices = grouped(0, (0.0, 0.5))
     alone, beside = contrast_test(matrices), contrast_test([*matrices, np.full((12, 12), 0.3)])
     np.testing.assert_array_equal(beside.p[:2], alone.p)
     np.testing.assert_array_equal(beside.p_any[:2], alone.p_any)
@@ -271,7 +259,6 @@ CALLS = {
     "mean_trend": intervals.mean_trend,
     "depth_trend": intervals.depth_trend,
     "correlation_trend": lambda v: intervals.correlation_trend(v, Y),
-    "median_drops": intervals.median_drops,
     "correlation": lambda v: intervals.correlation(v[:, 0], Y),
     "correlation_test": lambda v: intervals.correlation_test(Y, v[:, 0]),
     "partial_correlation": lambda v: intervals.partial_correlation(Y, Y**2, v),
@@ -299,7 +286,7 @@ def test_masked_values_are_refused(call):
 
 @pytest.mark.parametrize("values", [3.0, None, [1.0, 2.0], np.ones((4, 1)), np.ones((0, 3))])
 def test_trends_of_the_wrong_shape_are_refused(values):
-    for trend in (intervals.mean_trend, intervals.depth_trend, intervals.median_drops):
+    for trend in (intervals.mean_trend, intervals.depth_trend):
         with pytest.raises(ValueError, match=r"values|layers"):
             trend(values)
 

@@ -329,17 +329,6 @@ def test_cluster_order_brings_groups_together():
     assert np.count_nonzero(np.diff(groups[order])) == 2
 
 
-LABELS = np.repeat(["a", "b", "c"], [5, 4, 3])
-
-
-def grouped(seed, signal=(0.0, 2.0)):
-    """A layer a value of signal: how strongly images of a group share a pattern."""
-    rng = np.random.default_rng(seed)
-    group = np.unique(LABELS, return_inverse=True)[1]
-    shared = rng.normal(size=(3, 30))[group]
-    return [np.corrcoef(each * shared + rng.normal(size=shared.shape)) for each in signal]
-
-
 def within_and_between(matrix, labels, images):
     pairs = [(i, j) for k, i in enumerate(images) for j in images[k + 1 :] if i != j]
     within = [matrix[i, j] for i, j in pairs if labels[i] == labels[j]]
@@ -348,37 +337,37 @@ def within_and_between(matrix, labels, images):
 
 
 @given(seeds)
-def test_contrast_and_superiority_by_their_definitions(seed):
+def test_contrast_and_superiority_by_their_definitions(grouped, groups, seed):
     stack = grouped(seed)
-    parts = [within_and_between(matrix, LABELS, range(12)) for matrix in stack]
+    parts = [within_and_between(matrix, groups, range(12)) for matrix in stack]
     np.testing.assert_allclose(
-        similarity.contrast(stack, LABELS), [a.mean() - b.mean() for a, b in parts]
+        similarity.contrast(stack, groups), [a.mean() - b.mean() for a, b in parts]
     )
     np.testing.assert_allclose(
-        similarity.within_superiority(stack, LABELS), [(a[:, None] > b).mean() for a, b in parts]
+        similarity.within_superiority(stack, groups), [(a[:, None] > b).mean() for a, b in parts]
     )
     weights = similarity.resample(12, 3, seed)
-    for row, found in zip(weights, similarity.contrast(stack, LABELS, weights), strict=True):
+    for row, found in zip(weights, similarity.contrast(stack, groups, weights), strict=True):
         images = np.repeat(np.arange(12), row.astype(int))
-        parts = [within_and_between(matrix, LABELS, images) for matrix in stack]
+        parts = [within_and_between(matrix, groups, images) for matrix in stack]
         np.testing.assert_allclose(found, [a.mean() - b.mean() for a, b in parts])
 
 
-def test_contrasts_of_several_labellings():
+def test_contrasts_of_several_labellings(grouped, groups):
     stack, rng = grouped(0), np.random.default_rng(1)
-    labellings = np.array([rng.permutation(LABELS) for _ in range(3)])
+    labellings = np.array([rng.permutation(groups) for _ in range(3)])
     found = similarity.contrast(stack, labellings)
     for labels, row in zip(labellings, found, strict=True):
         np.testing.assert_array_equal(row, similarity.contrast(stack, labels))
 
 
 @pytest.mark.parametrize("labels", [["a"] * 12, list("abcdefghijkl")])
-def test_groups_without_both_kinds_of_pairs_are_an_error(labels):
+def test_groups_without_both_kinds_of_pairs_are_an_error(grouped, labels):
     with pytest.raises(ValueError, match="within one group"):
         similarity.contrast(grouped(0), labels)
 
 
-def test_shapes_that_do_not_fit_are_refused():
+def test_shapes_that_do_not_fit_are_refused(grouped):
     wide = np.ones((2, 4, 5))
     for call in (
         similarity.second_order,
