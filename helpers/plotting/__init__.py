@@ -26,7 +26,6 @@ from helpers.plotting.matrices import (
     clustered_matrices,
     compared_matrices,
     layer_matrices,
-    matrix_with_images,
 )
 from helpers.plotting.networks import network
 from helpers.plotting.scatter import (
@@ -57,7 +56,6 @@ __all__ = [
     "layer_scatter",
     "light_picture",
     "lorenz",
-    "matrix_with_images",
     "name_points",
     "network",
     "rank_agreement",

@@ -11,9 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-from helpers.data import ImageSet
 from helpers.plotting.depth import depth_axis
 from helpers.plotting.style import DIVERGING, SEQUENTIAL, WIDTH, number, short_names
 
@@ -93,37 +91,6 @@ def clustered_matrices(
             axis.set(xticks=[], yticks=[])
         row[0].set_ylabel(f"images, by the\nclusters of {name}", fontsize=10)
     fig.supxlabel(f"colours: {label} of two images", fontsize=10)
-    return fig
-
-
-def matrix_with_images(
-    matrix: np.ndarray, order: np.ndarray, images: ImageSet, title: str, shown: int = 14
-) -> Figure:
-    """Draw one clustered matrix with thumbnails of evenly spaced images along both axes.
-
-    Neighbours in the order are averaged where there are more than 125 images.
-
-    Args:
-        matrix: (images, images) correlations.
-        order: (images,) indices.
-        images: the images.
-        title: above the matrix.
-        shown: how many thumbnails stand along an axis.
-    """
-    fig, axis = plt.subplots(figsize=(7.4, 6.6))
-    side = len(order)
-    coarse = _coarse(matrix[np.ix_(order, order)], 125)
-    drawn = _image(axis, coarse, _limits(matrix), extent=(-0.5, side - 0.5, side - 0.5, -0.5))
-    _bar(fig, drawn, axis, "correlation r", shrink=0.7)
-    step = side / shown
-    for place in (np.arange(shown) + 0.5) * step:
-        picture = images.thumbnail(order[int(place)], 64)
-        for at in ((place, -0.5 * step), (-0.5 * step, place)):
-            offset = OffsetImage(picture, zoom=0.36, cmap="gray")
-            axis.add_artist(AnnotationBbox(offset, at, frameon=False, annotation_clip=False))
-    axis.set_title(title, pad=34)
-    axis.set(xticks=[], yticks=[])
-    axis.set_ylabel("images", labelpad=34)
     return fig
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import data, plotting
+from helpers import plotting
 
 
 def correlations(n, seed=0):
@@ -52,13 +52,6 @@ def test_clustered_matrices_put_the_images_in_order_and_write_the_ends_of_the_sc
         low, high = axis.images[0].get_clim()
         written = [float(text.get_text()) for text in bar.ax.get_xticklabels()]
         np.testing.assert_allclose(written, [low, high], rtol=0.1)
-
-
-def test_matrix_with_images_shows_thumbnails_on_both_axes():
-    images = data.digits(12)
-    matrix = np.corrcoef(images.pixels.reshape(12, -1))
-    fig = plotting.matrix_with_images(matrix, np.arange(12), images, "title", shown=4)
-    assert len(fig.axes[0].artists) == 8
 
 
 def test_ours_published_and_their_difference_stand_below_each_other():
