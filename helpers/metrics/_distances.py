@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from helpers import project
-from helpers.metrics._checks import one_each, unmasked
+from helpers.metrics._checks import one_each, real, require_finite
 from helpers.metrics._compiled import compiled
 
 
@@ -47,19 +47,20 @@ def pair_distances(x: ArrayLike, labels: ArrayLike) -> tuple[float, float, float
     )
 
 
-def labelled(x: ArrayLike, labels: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return x and labels as arrays that fit, or raise ValueError that says what does not."""
-    x = finite_matrix(x)
-    return x, one_each(labels, len(x))
+def labelled(
+    x: ArrayLike, labels: ArrayLike, name: str = "x", what: str = "labels"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and labels as arrays that fit, or raise TypeError or ValueError that names one."""
+    x = finite_matrix(x, name)
+    return x, one_each(labels, len(x), what)
 
 
-def finite_matrix(x: ArrayLike) -> np.ndarray:
-    """Return x as a matrix of float32 or float64, or raise ValueError."""
-    x = unmasked(x, "x")
-    if x.ndim != 2 or len(x) < 2:
-        raise ValueError(f"expected a matrix of at least 2 rows, got shape {x.shape}")
-    if not np.isfinite(x).all():
-        raise ValueError("NaN or infinity among the values: drop or explain those rows first")
+def finite_matrix(x: ArrayLike, name: str = "x") -> np.ndarray:
+    """Return x as a matrix of float32 or float64, or raise TypeError or ValueError."""
+    x = real(x, name)
+    if x.ndim != 2 or len(x) < 2 or not x.size:
+        raise ValueError(f"{name} must be a matrix of at least 2 rows, got shape {x.shape}")
+    require_finite(x, name)
     return x if x.dtype in (np.float32, np.float64) else x.astype(float)
 
 

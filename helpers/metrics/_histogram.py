@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.metrics import _kernels
-from helpers.metrics._checks import unmasked
+from helpers.metrics._checks import finite, real
 from helpers.metrics._rows import as_rows, not_finite, over_rows
 
 
@@ -30,12 +30,12 @@ class Histogram:
             edges: (bins + 1,) finite, rising edges, evenly spaced or not.
 
         Raises:
-            ValueError: fewer than two edges, or edges that do not rise.
+            TypeError: edges are not real numbers.
+            ValueError: fewer than two edges, NaN or infinity, or edges that do not rise.
         """
-        self.edges = np.array(edges, dtype=np.float64)
-        usable = self.edges.ndim == 1 and self.edges.size > 1 and np.isfinite(self.edges).all()
-        if not usable or (np.diff(self.edges) <= 0).any():
-            raise ValueError("Histogram: edges must be two or more finite, rising numbers")
+        self.edges = finite(edges, "Histogram: edges", ("bins + 1",), least=2).copy()
+        if (np.diff(self.edges) <= 0).any():
+            raise ValueError("Histogram: edges must rise")
         self.counts = np.zeros(self.edges.size - 1, np.int64)
         self.zeros = self.below = self.above = 0
         self._active: list[NDArray[np.float64]] = []
@@ -52,7 +52,7 @@ class Histogram:
             ValueError: x is empty, a single number, or holds NaN or infinity; nothing of
                 it is counted then.
         """
-        x = unmasked(x, "Histogram: x")
+        x = real(x, "Histogram: x")
         table, _ = as_rows(x, tuple(range(1, x.ndim)), "Histogram")
         counts, active = self._count(table)
         self.below += int(counts[0])

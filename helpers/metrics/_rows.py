@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import ArrayLike, NDArray
 
 from helpers import project
-from helpers.metrics._checks import unmasked
+from helpers.metrics._checks import real
 
 SLICE = 1 << 17  # values that a thread takes at a time, as whole rows
 Axis = int | tuple[int, ...] | None
@@ -35,9 +35,7 @@ def as_rows(x: ArrayLike, axis: Axis, measure: str) -> tuple[NDArray, tuple[int,
         TypeError: x does not hold real numbers.
         ValueError: x is empty or a single number, masks values, or has no such axis.
     """
-    x = unmasked(x, f"{measure}: x")
-    if x.dtype.kind not in "biuf":
-        raise TypeError(f"{measure}: x holds {x.dtype}, not real numbers")
+    x = real(x, f"{measure}: x")
     if x.ndim == 0:
         raise ValueError(f"{measure}: x is a single number, not an array")
     if x.size == 0:

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from helpers.metrics._checks import one_each
+from helpers.metrics._checks import classes, finite, flags, one_each
 from helpers.metrics._distances import labelled
 
 __all__ = ["by_category", "cross_validated", "knn_accuracy", "linear_probe", "rank_within"]
@@ -44,15 +44,15 @@ def cross_validated(
         ValueError: a category has fewer than 4 images, there is only one, or features hold NaN
             or infinity.
     """
-    features, labels = labelled(features, labels)
-    categories, counts = np.unique(labels, return_counts=True)
+    features, labels = labelled(features, labels, "features")
+    categories, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if counts.min() < 4:
         raise ValueError(
-            f"category {str(categories[counts.argmin()])!r} has {counts.min()} images: "
+            f"labels: category {str(categories[counts.argmin()])!r} has {counts.min()} images: "
             "two folds within each of two folds need at least 4"
         )
     if len(categories) < 2:
-        raise ValueError("all images are of one category: there is nothing to classify")
+        raise ValueError("all labels are of one category: there is nothing to classify")
     correct = np.empty(len(labels), bool)
     for test in _folds(labels):
         train = features[~test], labels[~test]
@@ -73,12 +73,12 @@ def by_category(
             none is chosen are left out.
 
     Raises:
-        ValueError: arrays of different length.
+        ValueError: arrays of different length, or NaN or infinity.
     """
-    correct = np.asarray(correct, float)
+    correct = finite(correct, "correct", ("images",))
     labels = one_each(labels, len(correct))
     if chosen is not None:
-        chosen = one_each(chosen, len(correct), "chosen").astype(bool)
+        chosen = flags(chosen, len(correct), "chosen")
         correct, labels = correct[chosen], labels[chosen]
     _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return np.bincount(index, correct) / counts
@@ -89,8 +89,16 @@ def rank_within(labels: ArrayLike) -> NDArray[np.int64]:
 
     `rank_within(labels) % 2` gives two interleaved folds, `rank_within(labels) < n`
     the first n images of every category.
+
+    Args:
+        labels: (images,) categories.
+
+    Raises:
+        ValueError: labels are no vector, masked or NaN.
     """
-    _, index, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    labels = classes(labels)
+    labels = one_each(labels, labels.size)
+    _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     ranks = np.empty(len(index), np.int64)
     first = np.repeat(np.cumsum(counts) - counts, counts)
     ranks[np.argsort(index, kind="stable")] = np.arange(len(index)) - first
@@ -121,11 +129,12 @@ def knn_accuracy(
     x, labels = labelled(x, labels)
     if test is not None and leave_one_out:
         raise ValueError("leave_one_out scores x itself: give it or test, not both")
-    asked, truth = (x, labels) if test is None else labelled(*test)
+    asked, truth = (x, labels) if test is None else labelled(*test, "test", "labels of test")
     if not 1 <= k <= len(x) - leave_one_out:
         raise ValueError(f"k={k} neighbours of {len(x)} points")
-    classifier = KNeighborsClassifier(k).fit(x, labels)
-    return float(np.mean(classifier.predict(None if leave_one_out else asked) == truth))
+    names, codes = np.unique(labels, return_inverse=True)  # scikit-learn takes not every dtype
+    classifier = KNeighborsClassifier(k).fit(x, codes)
+    return float(np.mean(names[classifier.predict(None if leave_one_out else asked)] == truth))
 
 
 def linear_probe(
@@ -147,8 +156,10 @@ def linear_probe(
     x, labels = labelled(x, labels)
     if not 0 < l2 < np.inf:
         raise ValueError(f"l2={l2!r}: choose a finite number above 0")
+    asked, truth = labelled(*test, "test", "labels of test")
+    names, codes = np.unique(labels, return_inverse=True)
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=1 / l2, max_iter=200, tol=1e-3))
-    return float(probe.fit(x, labels).score(*labelled(*test)))
+    return float(np.mean(names[probe.fit(x, codes).predict(asked)] == truth))
 
 
 def _folds(labels: NDArray) -> list[NDArray[np.bool_]]:

@@ -16,7 +16,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
-from helpers.metrics._checks import at_least
+from helpers.metrics._checks import at_least, finite
 from helpers.metrics._distances import finite_matrix, labelled, pair_distances
 from helpers.metrics.accuracy import knn_accuracy
 
@@ -101,9 +101,10 @@ def align(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
         reference: (n, d) positions of the same images in the same order.
 
     Raises:
-        ValueError: the shapes differ, or all points of one of them coincide.
+        ValueError: the shapes differ, NaN or infinity, or all points of one of them coincide.
     """
-    points, reference = np.asarray(points, float), np.asarray(reference, float)
+    axes = ("images", "dimensions")
+    points, reference = finite(points, "points", axes), finite(reference, "reference", axes)
     if points.shape != reference.shape:
         raise ValueError(f"points {points.shape} and reference {reference.shape} differ in shape")
     centre = reference.mean(axis=0)
@@ -180,7 +181,7 @@ def trustworthiness(x: ArrayLike, points: ArrayLike, k: int = 10, chunk: int = 5
     Raises:
         ValueError: NaN or infinity, shapes that do not fit, or k or chunk out of range.
     """
-    x, points = finite_matrix(x), finite_matrix(points)
+    x, points = finite_matrix(x), finite_matrix(points, "points")
     n = len(x)
     if len(points) != n:
         raise ValueError(f"{n} rows of activations and {len(points)} points: give one for each")

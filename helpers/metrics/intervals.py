@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from helpers.metrics._checks import at_least, finite, one_each, unmasked
+from helpers.metrics._checks import at_least, classes, finite, one_each, real
 
 __all__ = [
     "CorrelationTest",
@@ -79,8 +79,8 @@ def bootstrap(
 
     Args:
         statistic: takes the samples, gives a number.
-        samples: arrays (n, ...), resampled together along the first axis, the units of
-            replication.
+        samples: arrays (n, ...) of numbers, resampled together along the first axis, the units
+            of replication.
         repeats: bootstrap samples.
         level: coverage of the interval, between 0 and 1.
         seed: of the resampling, or a generator.
@@ -90,10 +90,11 @@ def bootstrap(
         Both ends; resamples whose statistic is NaN are left out.
 
     Raises:
-        ValueError: fewer than 8 units, samples of different length, a level or a number of
-            repeats out of range, or a statistic that is NaN in every resample.
+        ValueError: fewer than 8 units, samples of different length or with NaN or infinity, a
+            level or a number of repeats out of range, or a statistic that is NaN in every
+            resample.
     """
-    arrays = [unmasked(sample, "a sample") for sample in samples]
+    arrays = [_sample(sample) for sample in samples]
     sizes = {len(array) if array.ndim else 0 for array in arrays}
     if len(sizes) != 1:
         raise ValueError(f"samples differ in length: {sorted(sizes)}")
@@ -107,6 +108,7 @@ def bootstrap(
 
 def estimate(statistic: Callable[..., float], *samples: ArrayLike, **options) -> Estimate:
     """Return a statistic of samples with its interval; options are those of `bootstrap`."""
+    samples = [_sample(sample) for sample in samples]
     return Estimate(float(statistic(*samples)), *bootstrap(statistic, *samples, **options))
 
 
@@ -425,15 +427,18 @@ def permutation_test(
         One p value per layer, single and corrected; 1 where a layer's null does not vary.
 
     Raises:
-        ValueError: labels are no vector, no permutations, or as the statistic raises.
+        ValueError: labels are no vector, no permutations, a statistic that is NaN or infinite,
+            or as the statistic raises.
     """
-    labels = unmasked(labels, "labels")
+    labels = classes(labels)
     if labels.ndim != 1:
         raise ValueError(f"labels must be a vector (images,), got shape {labels.shape}")
     at_least(permutations, 1, "permutations")
     rng = np.random.default_rng(seed)
     shuffles = np.array([rng.permutation(labels) for _ in range(permutations)])
     found, null = np.asarray(statistic(labels[None]))[0], np.asarray(statistic(shuffles))
+    if not (np.isfinite(found).all() and np.isfinite(null).all()):
+        raise ValueError("the statistic is NaN or infinite: leave out the layers that have none")
     centre, spread = null.mean(axis=0), null.std(axis=0)
     varies = spread > 0
     scale = np.where(varies, spread, 1)
@@ -457,8 +462,11 @@ def superiority(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
 
     Returns:
         (...,) 0..1, 0.5 by chance.
+
+    Raises:
+        ValueError: no values, NaN or infinity.
     """
-    x, y = unmasked(x, "x", float), unmasked(y, "y", float)
+    x, y = finite(x, "x"), finite(y, "y")
     n, m = x.shape[-1], y.shape[-1]
     ranks = stats.rankdata(np.concatenate([x, y], axis=-1), axis=-1)[..., :n].sum(axis=-1)
     return (ranks - n * (n + 1) / 2) / (n * m)
@@ -480,13 +488,20 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ValueError: a value outside 0 to 1, or NaN.
     """
-    p = np.asarray(p, float)
+    p = real(p, "p").astype(float, copy=False)
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError("p values lie between 0 and 1, and none may be NaN")
     order = np.argsort(p, axis=None)
     corrected = np.empty(p.size)
     corrected[order] = np.maximum.accumulate(p.ravel()[order] * np.arange(p.size, 0, -1))
     return np.minimum(corrected, 1).reshape(p.shape)
+
+
+def _sample(x: ArrayLike) -> np.ndarray:
+    """Return a sample wide enough for sums; indices stay integers, masks booleans."""
+    x = real(x, "a sample")
+    finite(x, "a sample")
+    return x.astype(np.result_type(x, np.int64), copy=False) if x.dtype.kind in "fi" else x
 
 
 def _resamples(units: int, repeats: int, seed: Seed) -> NDArray[np.int64]:
@@ -534,7 +549,7 @@ def _two_vectors(x: ArrayLike, y: ArrayLike, method: str) -> tuple[NDArray, NDAr
 
 def _design(x: ArrayLike, units: int, name: str) -> NDArray[np.float64]:
     """Return x with a column of ones before it."""
-    x = unmasked(x, name, float)
+    x = real(x, name)
     x = finite(x[:, None] if x.ndim == 1 else x, name, ("units", "columns"))
     if len(x) != units:
         raise ValueError(f"{name} has {len(x)} rows: give one for each of {units} units")

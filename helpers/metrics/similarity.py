@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from helpers.metrics._checks import at_least, finite, one_each, square_matrices, unmasked
+from helpers.metrics._checks import at_least, classes, finite, one_each, square_matrices
 from helpers.metrics._patterns import (
     Patterns,
     Similarity,
@@ -104,11 +104,10 @@ def contrast(
     Raises:
         ValueError: no two images share a group, or all do; or shapes that do not fit.
     """
-    pairs, first, second = _pairs(correlations)
-    images = np.shape(correlations)[-1]
+    pairs, first, second, images = _pairs(correlations)
     pairs[np.ptp(pairs, axis=1) == 0] = 0  # equal correlations have no contrast, nor its rounding
     if weights is None:
-        several = np.atleast_2d(unmasked(labels, "labels"))
+        several = np.atleast_2d(classes(labels))
         found = [_contrast(_same(each, images, first, second), pairs) for each in several]
         return np.array(found) if np.ndim(labels) == 2 else found[0]
     within = _same(labels, images, first, second)
@@ -134,8 +133,8 @@ def within_superiority(correlations: Sequence[ArrayLike], labels: ArrayLike) -> 
     Raises:
         ValueError: as `contrast`.
     """
-    pairs, first, second = _pairs(correlations)
-    within = _same(labels, np.shape(correlations)[-1], first, second)
+    pairs, first, second, images = _pairs(correlations)
+    within = _same(labels, images, first, second)
     return superiority(pairs[:, within], pairs[:, ~within])
 
 
@@ -195,7 +194,7 @@ def cka(
         ValueError: fewer than 2 images (4 if debiased), matrices that are not square, or
             weights for the plain measure.
     """
-    stack = square_matrices(grams, "grams").copy()
+    stack = square_matrices(grams, "grams", missing=False).copy()
     n = stack.shape[-1]
     if n < (least := 4 if debiased else 2):
         raise ValueError(f"{'debiased ' * debiased}CKA needs at least {least} images, got {n}")
@@ -262,7 +261,7 @@ def effective_dimensions(gram: ArrayLike) -> float:
     Returns:
         1 to images - 1; NaN where all images are the same.
     """
-    centred = square_matrices(gram, "gram", 2)
+    centred = square_matrices(gram, "gram", 2, missing=False)
     centred = centred - centred.mean(axis=0)
     centred -= centred.mean(axis=1, keepdims=True)
     spread = (centred**2).sum()
@@ -280,11 +279,16 @@ def cluster_order(correlations: ArrayLike) -> NDArray[np.intp]:
 
     Returns:
         (images,) indices.
+
+    Raises:
+        ValueError: fewer than 2 images with correlations, or NaN or more than 1 for a pair.
     """
     matrix = square_matrices(correlations, "correlations", 2)
     lost = np.isnan(np.diagonal(matrix))
     known = np.flatnonzero(~lost)
     distance = 1 - matrix[np.ix_(known, known)]
+    if len(known) < 2 or not (distance >= 0).all():
+        raise ValueError("correlations need 2 images or more, and one of at most 1 for each pair")
     tree = hierarchy.linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
     return np.concatenate([known[hierarchy.leaves_list(tree)], np.flatnonzero(lost)])
 
@@ -349,13 +353,16 @@ def _components(x: Array, variance: float) -> Array:
     return scores[:, :kept]
 
 
-def _pairs(correlations: Sequence[ArrayLike]) -> tuple[Array, np.ndarray, np.ndarray]:
-    """Return (layers, pairs) correlations of the distinct pairs that every layer has one for."""
+def _pairs(correlations: Sequence[ArrayLike]) -> tuple[Array, np.ndarray, np.ndarray, int]:
+    """Return (layers, pairs) correlations of the distinct pairs that every layer has one for.
+
+    And both images of each pair, and how many images there are.
+    """
     stack = square_matrices(correlations, "correlations")
     first, second = np.triu_indices(stack.shape[-1], 1)
     pairs = stack[:, first, second]
     known = np.isfinite(pairs).all(axis=0)
-    return pairs[:, known], first[known], second[known]
+    return pairs[:, known], first[known], second[known], stack.shape[-1]
 
 
 def _same(
@@ -375,7 +382,9 @@ def _contrast(within: NDArray[np.bool_], pairs: Array) -> Array:
 
 
 def _weights(weights: ArrayLike, images: int) -> Array:
-    weights = unmasked(weights, "weights", float)
-    if weights.ndim != 2 or weights.shape[1] != images:
-        raise ValueError(f"weights must be (resamples, {images} images), got {weights.shape}")
+    weights = finite(weights, "weights", ("resamples", "images"))
+    if weights.shape[1] != images or weights.min() < 0:
+        raise ValueError(
+            f"weights must be counts (resamples, {images} images), got {weights.shape}"
+        )
     return weights

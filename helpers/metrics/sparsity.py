@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.metrics import _kernels
+from helpers.metrics._checks import finite
 from helpers.metrics._gini import gini
 from helpers.metrics._histogram import Histogram
 from helpers.metrics._rows import Axis, as_rows, as_shape, not_finite, over_rows
@@ -170,7 +171,10 @@ def psi(responses: ArrayLike) -> NDArray[np.float64]:
         ValueError: responses is not two-dimensional, is empty, or holds NaN,
             infinity or a negative value.
     """
-    return treves_rolls(_responses(responses, "psi"), axis=1)
+    table = _responses(responses, "psi")
+    if table.min() < 0:
+        raise ValueError(f"psi: responses holds negative values (minimum {table.min():g})")
+    return treves_rolls(table, axis=1)
 
 
 def psi_null(responses: ArrayLike, seed: int = 0, repeats: int = 10) -> NDArray[np.float64]:
@@ -219,13 +223,7 @@ def psi_noise(categories: int, units: int, seed: int = 0, repeats: int = 1) -> N
 
 
 def _responses(responses: ArrayLike, measure: str) -> NDArray[np.float64]:
-    table = np.asarray(responses)
-    if table.ndim != 2:
-        raise ValueError(f"{measure}: responses must be (categories, units), not {table.shape}")
-    table = as_rows(table, 1, measure)[0].astype(np.float64)
-    if not np.isfinite(table).all():
-        raise not_finite(table, measure)
-    return table
+    return finite(responses, f"{measure}: responses", ("categories", "units"))
 
 
 def _moments(

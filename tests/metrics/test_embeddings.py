@@ -168,8 +168,8 @@ def test_input_is_left_as_it_is():
 @pytest.mark.parametrize(
     ("x", "labels", "message"),
     [
-        (np.array([[0.0, np.nan], [1, 1]]), [0, 1], "NaN or infinity"),
-        (np.array([[0.0, np.inf], [1, 1]]), [0, 1], "NaN or infinity"),
+        (np.array([[0.0, np.nan], [1, 1]]), [0, 1], "x holds"),
+        (np.array([[0.0, np.inf], [1, 1]]), [0, 1], "x holds"),
         (np.zeros((20, 2)), np.arange(20) % 2, "all points coincide"),
         (np.eye(2), [0, 1, 2], r"labels have shape \(3,\)"),
         (np.zeros(4), [0] * 4, "a matrix of at least 2 rows"),

@@ -73,6 +73,15 @@ def test_correlation_survives_a_large_common_offset():
     np.testing.assert_allclose(similarity.correlation(x), np.corrcoef(x.astype(float)), atol=1e-5)
 
 
+@pytest.mark.parametrize("units", [300, 2000, 20_000])
+@pytest.mark.parametrize("above", [1.001, 2, 425])
+def test_correlation_of_a_few_units_far_above_a_flat_floor(units, above):
+    x = np.ones((4, units))
+    x[:, :3] = above * np.random.default_rng(0).uniform(1, 1.1, (4, 3))
+    error = np.abs(similarity.correlation(x) - np.corrcoef(x)).max()
+    assert error < 3e-5
+
+
 @pytest.mark.parametrize("value", [0.0, 0.1, 7.3])
 def test_a_constant_pattern_is_nan_and_named(value):
     x = activations(2)
@@ -379,13 +388,13 @@ def test_shapes_that_do_not_fit_are_refused(grouped):
     ):
         with pytest.raises(ValueError, match="square matrices"):
             call(wide)
-        with pytest.raises(ValueError, match=r"square matrices|too many indices|None"):
+        with pytest.raises((TypeError, ValueError), match=r"square matrices|correlations|grams"):
             call([None])
     for labels in (list("aabb" * 5), list("aab")):
         with pytest.raises(ValueError, match="one for each of 12"):
             similarity.contrast(grouped(0), labels)
     for call in (similarity.decorrelation, similarity.second_order):
-        with pytest.raises(ValueError, match="weights must be"):
+        with pytest.raises(ValueError, match="weights must be counts"):
             call(correlations(0), np.ones((2, 8)))
     with pytest.raises(ValueError, match="repeats=0"):
         similarity.resample(5, 0)
@@ -409,7 +418,7 @@ def test_a_layer_without_any_correlation_is_named():
 
 def test_cka_of_too_few_images_is_refused():
     for images, debiased in ((1, False), (3, True)):
-        with pytest.raises(ValueError, match=f"got {images}"):
+        with pytest.raises(ValueError, match="at least"):
             similarity.cka(np.ones((2, images, images)), debiased)
 
 

@@ -460,11 +460,11 @@ def test_the_null_keeps_how_selective_units_are_and_loses_what_they_share():
     [sparsity.psi, sparsity.normalise_responses, sparsity.dead_units, sparsity.psi_null],
 )
 def test_responses_of_the_wrong_kind_are_refused(function):
-    with pytest.raises(ValueError, match=r"must be \(categories, units\)"):
+    with pytest.raises(ValueError, match=r"must be an array \(categories, units\)"):
         function(np.ones(4))
-    with pytest.raises(ValueError, match="empty"):
+    with pytest.raises(ValueError, match="at least 1 categories"):
         function(np.ones((0, 4)))
-    with pytest.raises(ValueError, match=f"{function.__name__}: x holds NaN"):
+    with pytest.raises(ValueError, match=f"{function.__name__}: responses holds NaN"):
         function([[1.0, np.nan]])
     with pytest.raises(ValueError, match="negative"):
         sparsity.psi([[1.0, -1.0]])
@@ -547,7 +547,7 @@ def test_histogram_before_the_first_batch_and_with_bad_edges():
     with pytest.raises(ValueError, match="single number"):
         histogram.update(1.0)
     for edges in ([1.0], [0, 0], [1, 0], [0, np.nan], [0, np.inf], [[0, 1]]):
-        with pytest.raises(ValueError, match="edges must be"):
+        with pytest.raises(ValueError, match="Histogram: edges"):
             sparsity.Histogram(edges)
 
 
