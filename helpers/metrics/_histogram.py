@@ -61,6 +61,28 @@ class Histogram:
         self.zeros += table.size - int(active.sum())
         self._active.append(active / table.shape[1])
 
+    def merge(self, other: Histogram) -> None:
+        """Add the counts of another histogram, whose images come after those seen.
+
+        Raises:
+            ValueError: its edges are others.
+        """
+        if not np.array_equal(self.edges, other.edges):
+            raise ValueError("Histogram: only one with the same edges can be merged")
+        self.counts += other.counts
+        self.zeros += other.zeros
+        self.below += other.below
+        self.above += other.above
+        self._active += other._active
+
+    def __getstate__(self) -> dict:
+        # Without what the edges give: half a megabyte, for every layer of every shard.
+        return {k: v for k, v in vars(self).items() if k not in ("_lefts", "_nearest")}
+
+    def __setstate__(self, state: dict) -> None:
+        vars(self).update(state)
+        self._lefts, self._nearest = _lookup(self.edges)
+
     @property
     def total(self) -> int:
         """Number of values seen."""

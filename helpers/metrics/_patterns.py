@@ -215,9 +215,32 @@ def _similarity(
     With the bulk of an image's mean gone before the product, float32 loses nothing that
     matters; the sums that come with the products take care of what is left of it.
     """
-    images, where = len(shift), f" of layer {layer!r}" if layer else ""
-    _require(images, units, layer)
-    total = products(read, images, units, block)
+    _require(len(shift), units, layer)
+    total = products(read, len(shift), units, block)
+    return from_products(total, units, shift, constant, layer)
+
+
+def from_products(
+    total: Array,
+    units: int,
+    shift: np.ndarray,
+    constant: NDArray[np.bool_],
+    layer: str = "",
+) -> Similarity:
+    """Compare patterns of which inner products are known, as from parts on several machines.
+
+    Args:
+        total: (images + 1, images + 1), as from `products`, of the patterns less their shift.
+        units: length of each pattern.
+        shift: (images,) what was taken off each image's activations, about their mean.
+        constant: (images,) whether all of an image's activations are equal.
+        layer: a name for warnings and errors.
+
+    Raises:
+        ValueError: fewer than 3 images, or NaN or infinite activations.
+    """
+    where = f" of layer {layer!r}" if layer else ""
+    _require(len(shift), units, layer)
     inner, sums, shift = total[:-1, :-1], total[:-1, -1], shift.astype(float)
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is named below
         crossed = np.outer(shift, sums)
@@ -235,7 +258,7 @@ def _similarity(
         warnings.warn(
             f"the activations{where} are constant in images {np.flatnonzero(constant).tolist()}: "
             "they have no correlation (NaN)",
-            stacklevel=3,
+            stacklevel=4,
         )
     return Similarity(to_correlation(matrix), gram, to_correlation(centred))
 

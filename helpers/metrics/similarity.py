@@ -20,10 +20,12 @@ from helpers.metrics._patterns import (
     Patterns,
     Similarity,
     correlation,
+    from_products,
     matrices,
     pattern_store,
     to_correlation,
 )
+from helpers.metrics._products import products
 from helpers.metrics.intervals import superiority
 
 Array = NDArray[np.float64]
@@ -37,8 +39,10 @@ __all__ = [
     "correlation",
     "decorrelation",
     "effective_dimensions",
+    "from_products",
     "matrices",
     "pattern_store",
+    "products",
     "resample",
     "second_order",
     "svcca",
