@@ -66,7 +66,12 @@ def downloads() -> Path:
 
 
 def cores() -> int:
-    """Return how many processor cores this process may use: every thread pool asks here."""
+    """Return how many processor cores this process may use: every thread pool asks here.
+
+    LAYERS_CORES, if set: a worker of a cluster sets it to the number of its threads.
+    """
+    if chosen := os.environ.get("LAYERS_CORES"):
+        return int(chosen)
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 

@@ -53,3 +53,8 @@ def test_shown_paths_never_start_at_the_root():
     inside = project.ROOT / "data" / "registry.csv"
     assert project.shown(inside) == str(Path("data") / "registry.csv")
     assert not Path(project.shown(project.ROOT.parent / "a" / "b" / "c.jpg")).is_absolute()
+
+
+def test_a_worker_of_a_cluster_says_how_many_cores_it_may_use(monkeypatch):
+    monkeypatch.setenv("LAYERS_CORES", "5")
+    assert project.cores() == 5

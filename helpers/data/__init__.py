@@ -8,7 +8,8 @@ Image sets: guest_love_photos, imagenet_samples, caltech101, rupprecht_pictures,
 image_set for any other of data/sets.csv, and images_in for a folder of your own. Training
 and test images: mnist, fashion_mnist, digits_split. ImageNet's classes: imagenet_classes,
 is_animal, superordinate. Published numbers: published, published_similarities. Files:
-fetch, verify, sha256. Results that take long: cached, digest.
+fetch, verify, sha256. Results that take long: cached, digest; temporary_folder for files that
+appear only when they are complete.
 """
 
 from helpers.data._cache import cached, digest
@@ -28,6 +29,7 @@ from helpers.data._sets import (
     mnist,
     rupprecht_pictures,
 )
+from helpers.data._temporary import temporary_folder
 from helpers.data._wordnet import imagenet_classes, is_animal, superordinate
 
 __all__ = [
@@ -54,5 +56,6 @@ __all__ = [
     "rupprecht_pictures",
     "sha256",
     "superordinate",
+    "temporary_folder",
     "verify",
 ]

@@ -87,6 +87,25 @@ class ImageSet:
             pixels=None if self.pixels is None else self.pixels[chosen],
         )
 
+    def shards(self, n: int, multiple: int = 1) -> list[ImageSet]:
+        """Split the set into consecutive parts of nearly equal size, none of them empty.
+
+        Args:
+            n: how many parts at most.
+            multiple: every part but the last holds a multiple of so many images, so that
+                batches of that size are the same ones as without the split.
+
+        Raises:
+            ValueError: n or multiple is below 1, or the set is empty.
+        """
+        if n < 1 or multiple < 1:
+            raise ValueError(f"n={n}, multiple={multiple}: choose at least 1")
+        if not len(self):
+            raise ValueError(f"image set {self.name!r} holds no images")
+        batches = -(-len(self) // multiple)
+        edges = np.linspace(0, batches, min(n, batches) + 1).round().astype(int) * multiple
+        return [self[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
     def tensors(
         self, preprocess: Callable[[tf.Tensor], tf.Tensor], batch_size: int = 32
     ) -> Iterator[tf.Tensor]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from helpers.data import ImageSet
 from helpers.layers._graph import select, title
-from helpers.layers._passes import feed
+from helpers.layers._passes import feed, in_parts
+from helpers.layers._shards import built, merged
 from helpers.layers._stream import spatial_mean, stream
 
 
@@ -24,12 +27,19 @@ class CategoryMeans:
         counts: (categories,) how many images of each were seen and counted.
     """
 
-    def __init__(self, labels: ArrayLike, chosen: ArrayLike | None = None) -> None:
+    def __init__(
+        self,
+        labels: ArrayLike,
+        chosen: ArrayLike | None = None,
+        categories: ArrayLike | None = None,
+    ) -> None:
         """Prepare for images whose order is known.
 
         Args:
             labels: (images,) the category of each image.
             chosen: (images,) booleans, which images count; None for all.
+            categories: (categories,) sorted; None for those of the labels. Named for a part of
+                the images, to be merged with the other parts.
 
         Raises:
             ValueError: `labels` is empty or not a vector, or `chosen` leaves a category without
@@ -38,12 +48,13 @@ class CategoryMeans:
         labels = np.asarray(labels)
         if labels.ndim != 1 or not labels.size:
             raise ValueError(f"labels must be a non-empty vector, got shape {labels.shape}")
-        self.categories, self._index = np.unique(labels, return_inverse=True)
+        self.categories = np.unique(labels if categories is None else categories)
+        self._index = np.searchsorted(self.categories, labels)
         self._chosen = np.ones(labels.size, bool) if chosen is None else np.asarray(chosen, bool)
         if self._chosen.shape != labels.shape:
             raise ValueError(f"{labels.size} labels but {self._chosen.size} images to choose from")
         left = np.bincount(self._index[self._chosen], minlength=len(self.categories))
-        if (left == 0).any():
+        if categories is None and (left == 0).any():
             raise ValueError(
                 f"category {str(self.categories[left.argmin()])!r} has no chosen image"
             )
@@ -74,6 +85,24 @@ class CategoryMeans:
         np.add.at(self._sums, index[chosen], means[chosen])
         self.counts += np.bincount(index[chosen], minlength=len(self.counts))
         self._seen = place.stop
+
+    def merge(self, other: CategoryMeans) -> None:
+        """Take in what another one saw, images that come after those of this one.
+
+        Raises:
+            ValueError: this one still waits for images, or the categories or channels are others.
+        """
+        if self._seen < len(self._index):
+            raise ValueError(f"only {self._seen} of {len(self._index)} images have come")
+        if not np.array_equal(self.categories, other.categories):
+            raise ValueError("only means of the same categories can be merged")
+        if self._sums.shape != np.shape(other._sums):
+            raise ValueError(f"{np.shape(other._sums)} sums cannot join {self._sums.shape}")
+        self._sums = self._sums + other._sums
+        self.counts = self.counts + other.counts
+        self._index = np.concatenate([self._index, other._index])
+        self._chosen = np.concatenate([self._chosen, other._chosen])
+        self._seen += other._seen
 
     @property
     def means(self) -> NDArray[np.float64]:
@@ -113,40 +142,83 @@ def category_responses(
     layers: str | Iterable[str] | None = None,
     penultimate: str | None = None,
     subsets: Mapping[str, ArrayLike] | None = None,
+    *,
+    client: Any = None,
+    keep: str | Path | None = None,
     **options: Any,
 ) -> Responses:
     """Return each channel's mean response to each category, from one pass over the images.
 
     Args:
-        model: see `stream`.
+        model: see `measure`.
         images: the image set; its categories are the categories.
         layers: names or patterns as in `select`; None for all layers.
         penultimate: the layer whose spatial means are kept for each image; None for none.
         subsets: name -> (images,) booleans; "all" is always there.
+        client: see `measure`.
+        keep: see `measure`.
         **options: passed on to `stream`.
 
     Raises:
-        ValueError: as `stream` and `CategoryMeans`; an activation that is NaN or infinite
+        ValueError: as `measure` and `CategoryMeans`; an activation that is NaN or infinite
             names its layer.
     """
-    names = select(model, layers)
+    network = built(model)
+    names = select(network, layers)
+    labels = np.asarray(images.category)
     subsets = {"all": np.ones(len(images), bool), **(subsets or {})}
+    for chosen in subsets.values():
+        CategoryMeans(labels, chosen)  # refuses what does not fit
+    categories = np.unique(labels)
+    subsets = {name: np.asarray(chosen, bool) for name, chosen in subsets.items()}
+
+    def job(place: slice) -> Callable[..., _Part]:
+        chosen = {name: subset[place] for name, subset in subsets.items()}
+        known = {"labels": labels[place], "categories": categories, "subsets": chosen}
+        return partial(_responses, names=names, penultimate=penultimate, **known)
+
+    wanted = names if penultimate is None else [*names, penultimate]
+    options["reduce"] = spatial_mean
+    done = in_parts(job, model, network, images, wanted, client, keep, options)
+    means = {
+        subset: {name: merged([part[0][subset][name] for part in done]).means for name in names}
+        for subset in subsets
+    }
+    features = [part[1] for part in done]
+    return Responses(
+        network=title(network),
+        categories=categories,
+        labels=labels,
+        means=means,
+        features=None if penultimate is None else np.concatenate(features),
+    )
+
+
+_Part = tuple[dict[str, dict[str, CategoryMeans]], NDArray[np.float32] | None]
+
+
+def _responses(
+    model: keras.Model,
+    images: ImageSet,
+    *,
+    names: Sequence[str],
+    penultimate: str | None,
+    labels: NDArray,
+    categories: NDArray,
+    subsets: Mapping[str, NDArray[np.bool_]],
+    **options: Any,
+) -> _Part:
+    """Sum the responses to some of the images, and keep their features."""
     parts = {
-        subset: {name: CategoryMeans(images.category, chosen) for name in names}
+        subset: {name: CategoryMeans(labels, chosen, categories) for name in names}
         for subset, chosen in subsets.items()
     }
     features = []
     wanted = names if penultimate is None else [*names, penultimate]
-    for _, batch in stream(model, images, wanted, reduce=spatial_mean, **options):
+    for _, batch in stream(model, images, wanted, **options):
         if penultimate is not None:
             features.append(batch[penultimate])
         for subset in parts.values():
             for name, accumulator in subset.items():
                 feed(accumulator, batch[name], name)
-    return Responses(
-        network=title(model),
-        categories=np.unique(images.category),
-        labels=images.category,
-        means={s: {name: a.means for name, a in layer.items()} for s, layer in parts.items()},
-        features=np.concatenate(features) if features else None,
-    )
+    return parts, np.concatenate(features) if features else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -14,17 +16,55 @@ import tensorflow as tf
 
 from helpers.layers import _inputs, _memory
 from helpers.layers._graph import select, title
-from helpers.layers._stream import stream
+from helpers.layers._shards import built, merged, shard_results
+from helpers.layers._stream import default_batch_size, stream
 from helpers.layers._taps import tap
 
 Measure = Callable[..., np.ndarray]
 
 
 class Accumulator(Protocol):
-    """An object that sees the activations of one layer batch by batch, the images in order."""
+    """An object that sees the activations of one layer batch by batch, the images in order.
+
+    With `client` or `keep` it needs `merge`, too: it then sees a part of the images, and is
+    joined with the one that saw the next part.
+    """
 
     def update(self, x: np.ndarray) -> None:
         """Take in the activations (images, *layer shape) of the next images."""
+
+
+class PerImage:
+    """An accumulator of what functions return for each image.
+
+    Attributes:
+        functions: name -> function of (images, *layer shape) that returns (images, ...).
+    """
+
+    def __init__(self, functions: Mapping[str, Callable[[np.ndarray], np.ndarray]]) -> None:
+        self.functions = dict(functions)
+        self._found: dict[str, list[np.ndarray]] = {name: [] for name in self.functions}
+
+    def update(self, x: np.ndarray) -> None:
+        """Take in the activations (images, *layer shape) of the next images.
+
+        Raises:
+            ValueError: a function does not return one entry per image.
+        """
+        for name, function in self.functions.items():
+            found = np.asarray(function(x))
+            if len(found) != len(x):
+                raise ValueError(f"{name} has shape {found.shape} for {len(x)} images")
+            self._found[name].append(found)
+
+    def merge(self, other: PerImage) -> None:
+        """Take in what another one found for the images that come after those seen."""
+        for name, found in other._found.items():
+            self._found[name] += found
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return (images, ...) what the function of that name returned."""
+        return np.concatenate(self._found[name])
 
 
 def activations(
@@ -90,15 +130,24 @@ def measure(
     layers: str | Iterable[str] | None = None,
     *,
     measures: Mapping[str, Measure],
+    client: Any = None,
+    keep: str | Path | None = None,
     **options: Any,
 ) -> pd.DataFrame:
     """Apply measures to every image's activations in every chosen layer.
 
     Args:
-        model: see `stream`.
-        images: see `stream`.
+        model: see `stream`; or a function without arguments that builds it, here and on
+            every worker.
+        images: see `stream`; with `client` or `keep` a `data.ImageSet`.
         layers: see `stream`.
         measures: name -> f(x (images, units), axis=1) -> (images,).
+        client: a `dask.distributed.Client`: its workers compute the images in shards. The
+            network goes to each worker once; workers read the images from their files. Batches
+            are those of a single pass, and so are the values, to the bit on machines of the
+            same kind.
+        keep: a folder for shards that are finished, to go on after an interruption. Measures
+            must then have names: functions of a module, or a `functools.partial` of them.
         **options: passed on to `stream`.
 
     Returns:
@@ -108,39 +157,75 @@ def measure(
     Raises:
         ValueError: as `stream`; `measures` is empty; or a measure rejects an image's
             activations (the message names the layer and the image) or does not return
-            one value per image.
+            one value per image; or shards failed, whose errors the message has.
+        ConnectionError: the scheduler is gone; finished shards are in `keep`.
+        ImportError: `client` is given and Dask is not installed.
     """
     if not measures:
         raise ValueError("no measures given")
+    network = built(model)
+    names = select(network, layers)
+
+    def job(place: slice) -> Callable[..., _Measured]:
+        return partial(_measured, names=names, measures=measures)
+
+    done = in_parts(job, model, network, images, names, client, keep, options)
+    count = sum(part.images for part in done)
+    titles = getattr(images, "names", range(count))
+    parts = [
+        pd.DataFrame(
+            {
+                "network": title(network),
+                "layer": layer,
+                "depth": depth,
+                "units": np.concatenate([part.units[layer] for part in done]),
+                "image": titles,
+                "category": getattr(images, "category", ""),
+                "measure": name,
+                "value": np.concatenate([part.values[name, layer] for part in done]),
+            }
+        )
+        for name in measures
+        for depth, layer in enumerate(names)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+class _Measured(NamedTuple):
+    """What was measured of some images.
+
+    Attributes:
+        images: how many.
+        units: layer -> (images,) its number of units.
+        values: measure, layer -> (images,).
+    """
+
+    images: int
+    units: dict[str, np.ndarray]
+    values: dict[tuple[str, str], np.ndarray]
+
+
+def _measured(
+    model: keras.Model,
+    images: Any,
+    *,
+    names: Sequence[str],
+    measures: Mapping[str, Measure],
+    **options: Any,
+) -> _Measured:
     titles = getattr(images, "names", None)
-    categories = getattr(images, "category", "")
     units, values = defaultdict(list), defaultdict(list)
-    for index, batch in stream(model, images, layers, **options):
-        names = range(index.start, index.stop) if titles is None else titles[index]
+    for index, batch in stream(model, images, names, **options):
+        those = range(index.start, index.stop) if titles is None else titles[index]
         for layer, x in batch.items():
             flat = x.reshape(len(x), -1)
             units[layer] += [flat.shape[1]] * len(x)
             for name, function in measures.items():
                 what = f"{name} of layer {layer!r}"
-                values[name, layer].append(_applied(function, flat, what, names))
+                values[name, layer].append(_applied(function, flat, what, those))
         batch.clear()  # before the next one is computed
-    parts = [
-        pd.DataFrame(
-            {
-                "network": title(model),
-                "layer": layer,
-                "depth": depth,
-                "units": units[layer],
-                "image": range(index.stop) if titles is None else titles,
-                "category": categories,
-                "measure": name,
-                "value": np.concatenate(values[name, layer]),
-            }
-        )
-        for name in measures
-        for depth, layer in enumerate(units)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    joined = {key: np.concatenate(parts) for key, parts in values.items()}
+    return _Measured(index.stop, {key: np.array(each) for key, each in units.items()}, joined)
 
 
 def accumulate(
@@ -148,15 +233,21 @@ def accumulate(
     images: Any,
     layers: str | Iterable[str] | None,
     accumulators: Mapping[str, Callable[[], Accumulator]],
+    *,
+    client: Any = None,
+    keep: str | Path | None = None,
     **options: Any,
 ) -> dict[str, dict[str, Accumulator]]:
     """Feed the activations of every chosen layer to accumulators of its own.
 
     Args:
-        model: see `stream`.
-        images: see `stream`.
+        model: see `measure`.
+        images: see `measure`.
         layers: see `stream`.
         accumulators: name -> function that makes a new accumulator, called once per layer.
+        client: see `measure`; accumulators need `merge`, and sums are equal to those of a
+            single pass to about 1e-6.
+        keep: see `measure`.
         **options: passed on to `stream`.
 
     Returns:
@@ -164,18 +255,74 @@ def accumulate(
 
     Raises:
         ValueError: as `stream`; or an accumulator rejects the activations of a layer,
-            which the message names.
+            which the message names; or shards failed.
+        TypeError: with `client` or `keep`, an accumulator has no `merge`.
+        ConnectionError, ImportError: as `measure`.
     """
-    made = {
-        layer: {name: make() for name, make in accumulators.items()}
-        for layer in select(model, layers)
+    network = built(model)
+    names = select(network, layers)
+
+    def job(place: slice) -> Callable[..., _Accumulated]:
+        return partial(_accumulated, names=names, accumulators=accumulators)
+
+    done = in_parts(job, model, network, images, names, client, keep, options)
+    if len(done) == 1:
+        return done[0]
+    return {
+        layer: {name: merged([part[layer][name] for part in done]) for name in accumulators}
+        for layer in names
     }
-    for _, batch in stream(model, images, list(made), **options):
+
+
+_Accumulated = dict[str, dict[str, Accumulator]]
+
+
+def _accumulated(
+    model: keras.Model,
+    images: Any,
+    *,
+    names: Sequence[str],
+    accumulators: Mapping[str, Callable[[], Accumulator]],
+    **options: Any,
+) -> _Accumulated:
+    made = {layer: {name: make() for name, make in accumulators.items()} for layer in names}
+    for _, batch in stream(model, images, names, **options):
         for layer, x in batch.items():
             for accumulator in made[layer].values():
                 feed(accumulator, x, layer)
         batch.clear()  # before the next one is computed
     return made
+
+
+def in_parts(
+    job_for: Callable[[slice], Callable],
+    model: keras.Model | Callable[[], keras.Model],
+    network: keras.Model,
+    images: Any,
+    names: Sequence[str],
+    client: Any,
+    keep: str | Path | None,
+    options: Mapping[str, Any],
+) -> list[Any]:
+    """Return what a job makes of all images at once or, with `client` or `keep`, of each shard."""
+    if client is None and keep is None:
+        return [job_for(slice(0, len(images)))(network, images, **options)]
+    reduce = options.get("reduce")
+    size = options.get("batch_size") or default_batch_size(network, names, reduce)
+    within = {**options, "batch_size": size, "progress": False}
+
+    def shard(place: slice) -> Callable:
+        return partial(job_for(place), **within)
+
+    return shard_results(
+        shard, network, images,
+        layers=names,
+        build=None if model is network else model,
+        client=client,
+        keep=keep,
+        batch_size=size,
+        progress=options.get("progress", True),
+    )  # fmt: skip
 
 
 def feed(accumulator: Accumulator, x: np.ndarray, layer: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -98,6 +98,13 @@ def stream(
             )
             bar.update(stop - start)
             start = stop
+
+
+def default_batch_size(
+    model: keras.Model, layers: Sequence[str], reduce: Callable | None = None
+) -> int:
+    """Return how many images a batch of `stream` has if `batch_size` leaves it open."""
+    return _affordable(model, tap(model, layers, reduce))
 
 
 def spatial_mean(x: tf.Tensor) -> tf.Tensor:

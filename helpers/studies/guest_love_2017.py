@@ -75,6 +75,10 @@ class ChannelMeans:
         """Take in the activations (images, ..., channels) of the next images."""
         self._means.append(x.reshape(len(x), -1, x.shape[-1]).mean(axis=1))
 
+    def merge(self, other: ChannelMeans) -> None:
+        """Take in what another one saw, images that come after those seen."""
+        self._means += other._means
+
     @property
     def means(self) -> NDArray[np.float32]:
         """(images, channels)."""

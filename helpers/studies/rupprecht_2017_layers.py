@@ -37,6 +37,11 @@ class Averages:
         self._sum = self._sum + x.sum(axis=0, dtype=np.float64)
         self._channels.append(x.reshape(len(x), -1, x.shape[-1]).mean(axis=1))
 
+    def merge(self, other: Averages) -> None:
+        """Take in what another one saw, images that come after those seen."""
+        self._sum = self._sum + other._sum
+        self._channels += other._channels
+
     @property
     def units(self) -> NDArray[np.float32]:
         """(..., channels) mean over the images."""

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from helpers import data
 from helpers.data import ImageSet
 
 
@@ -162,3 +163,22 @@ def test_a_batch_without_images_is_refused(files, batch_size):
 def test_an_error_of_the_preprocessing_is_passed_on(files):
     with pytest.raises(tf.errors.OpError):
         list(files.tensors(lambda x: tf.ensure_shape(tf.cast(x, tf.float32), (5, 5, 3))))
+
+
+@pytest.mark.parametrize(
+    "n, multiple, sizes",
+    [(3, 1, [2, 3, 2]), (2, 4, [4, 3]), (9, 3, [3, 3, 1]), (1, 2, [7]), (99, 1, [1] * 7)],
+)
+def test_shards_are_consecutive_parts_of_full_batches(n, multiple, sizes):
+    images = data.digits(7)
+    shards = images.shards(n, multiple)
+    assert [len(shard) for shard in shards] == sizes
+    assert np.concatenate([shard.names for shard in shards]).tolist() == images.names.tolist()
+    assert (np.concatenate([shard.pixels for shard in shards]) == images.pixels).all()
+
+
+def test_shards_need_images_and_whole_numbers():
+    with pytest.raises(ValueError, match="n=0, multiple=1: choose at least 1"):
+        data.digits(7).shards(0)
+    with pytest.raises(ValueError, match="'digits' holds no images"):
+        data.digits(0).shards(2)

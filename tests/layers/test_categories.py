@@ -113,3 +113,32 @@ def test_another_number_of_channels_is_refused():
     accumulator.update(np.ones((1, 2)))
     with pytest.raises(ValueError, match="3 channels after batches of 2"):
         accumulator.update(np.ones((1, 3)))
+
+
+def test_means_of_parts_join_to_those_of_all():
+    x = np.random.default_rng(0).normal(size=(7, 2, 3))
+    labels, chosen = np.array(list("bacbbac")), np.arange(7) != 3
+    whole = layers.CategoryMeans(labels, chosen)
+    whole.update(x)
+    parts = [
+        layers.CategoryMeans(labels[part], chosen[part], whole.categories)
+        for part in (slice(0, 1), slice(1, 5), slice(5, 7))
+    ]
+    for part, seen in zip(parts, (x[:1], x[1:5], x[5:]), strict=True):
+        part.update(seen)
+    parts[0].merge(parts[1])
+    parts[0].merge(parts[2])
+    np.testing.assert_allclose(parts[0].means, whole.means, rtol=1e-12)
+    assert (parts[0].counts == whole.counts).all()
+
+
+def test_means_that_do_not_fit_are_not_joined():
+    one = layers.CategoryMeans(["a", "b"])
+    with pytest.raises(ValueError, match="only 0 of 2 images have come"):
+        one.merge(one)
+    one.update(np.ones((2, 3)))
+    for labels, channels, message in (("ac", 3, "same categories"), ("ab", 4, "cannot join")):
+        other = layers.CategoryMeans(list(labels))
+        other.update(np.ones((2, channels)))
+        with pytest.raises(ValueError, match=message):
+            one.merge(other)

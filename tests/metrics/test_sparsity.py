@@ -1,4 +1,5 @@
 import os
+import pickle
 import subprocess
 import sys
 
@@ -535,6 +536,28 @@ def test_histogram_refuses_what_is_not_finite_and_counts_nothing_of_it(dtype, ba
         histogram.update(x)
     assert histogram.total == 10
     assert histogram.active_per_image.shape == (2,)
+
+
+def test_histograms_of_parts_join_to_that_of_all_also_after_a_journey():
+    x = np.random.default_rng(0).normal(size=(9, 50)).astype(np.float32).clip(-0.5)
+    whole, *parts = (sparsity.Histogram([-0.4, 0, 0.3, 1]) for _ in range(3))
+    whole.update(x)
+    parts[0].update(x[:4])
+    parts[1].update(x[4:])
+    carried = pickle.dumps(parts[1])
+    assert len(carried) < 2000
+    parts[0].merge(pickle.loads(carried))
+    assert (parts[0].counts == whole.counts).all() and whole.below and whole.above
+    assert (parts[0].zeros, parts[0].below, parts[0].above) == (
+        whole.zeros,
+        whole.below,
+        whole.above,
+    )
+    np.testing.assert_array_equal(parts[0].active_per_image, whole.active_per_image)
+    parts[0].update(x)
+    assert parts[0].total == 2 * whole.total
+    with pytest.raises(ValueError, match="same edges"):
+        whole.merge(sparsity.Histogram([0, 1]))
 
 
 def test_histogram_before_the_first_batch_and_with_bad_edges():

@@ -241,3 +241,13 @@ def test_a_number_is_judged_only_where_its_layer_was_named_and_its_weights_are_o
     published = {"avg_pool": 0.579, "predictions": 0.941}
     found = study.gini_verdicts(ours, published, approximate=["predictions"])
     assert [found[f"gini-{layer}"][1] for layer in ours] == [None, True, None]
+
+
+def test_channel_means_of_parts_join_to_those_of_all():
+    x = np.random.default_rng(0).random((7, 3, 3, 2)).astype(np.float32)
+    whole, one, two = (study.ChannelMeans() for _ in range(3))
+    whole.update(x)
+    one.update(x[:3])
+    two.update(x[3:])
+    one.merge(two)
+    np.testing.assert_array_equal(one.means, whole.means)

@@ -407,3 +407,14 @@ def test_a_network_is_aligned_layer_by_layer():
     assert found["mixed3"].superiority.shape == (21,)
     again = study.alignment(vectors["mixed3"]).superiority
     assert found["mixed3"].superiority[0] == pytest.approx(again)
+
+
+def test_profiles_of_parts_join_to_those_of_all():
+    x = np.random.default_rng(0).random((7, 3, 3, 2)).astype(np.float32)
+    whole, one, two = (study.Profiles() for _ in range(3))
+    whole.update(x)
+    one.update(x[:3])
+    two.update(x[3:])
+    one.merge(two)
+    np.testing.assert_array_equal(one.channels, whole.channels)
+    assert np.isclose(one.places, whole.places, rtol=1e-6)

@@ -226,3 +226,14 @@ def test_one_pass_gives_what_two_would(network, digits):
 def test_ranks_within_modules_know_nothing_of_the_modules_level():
     table = pd.DataFrame({"module": ["a"] * 3 + ["b"] * 3, "x": [1, 2, 3, 30, 10, 20]})
     np.testing.assert_array_equal(study.within_modules(table, "x"), [-1, 0, 1, 1, -1, 0])
+
+
+def test_averages_of_parts_join_to_those_of_all():
+    x = np.random.default_rng(0).random((7, 3, 3, 2)).astype(np.float32)
+    whole, one, two = (study.Averages() for _ in range(3))
+    whole.update(x)
+    one.update(x[:3])
+    two.update(x[3:])
+    one.merge(two)
+    np.testing.assert_allclose(one.units, whole.units, rtol=1e-6)
+    np.testing.assert_array_equal(one.channels, whole.channels)

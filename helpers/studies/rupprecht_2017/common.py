@@ -39,6 +39,12 @@ class Profiles:
         self._place_sum += standard[1].sum(axis=0)
         self._place_own += np.square(standard[1]).mean(axis=1).sum()
 
+    def merge(self, other: Profiles) -> None:
+        """Take in what another one saw, images that come after those seen."""
+        self._channels += other._channels
+        self._place_sum = self._place_sum + other._place_sum
+        self._place_own += other._place_own
+
     @property
     def channels(self) -> NDArray[np.float32]:
         """(images, channels) means over places."""
