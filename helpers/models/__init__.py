@@ -1,8 +1,8 @@
 """The networks: each a plain Keras model whose `card` says where its weights come from.
 
 GoogLeNet, Inception-v3, SqueezeNet and any network of keras.applications, trained on
-ImageNet; a mini-Inception for the quick profile and a multi-layer perceptron with its
-training; and control twins of any of them.
+ImageNet; a mini-Inception for the quick profile and a multi-layer perceptron and a
+small convolutional network with their training; and control twins of any of them.
 """
 
 from helpers.models._applications import application
@@ -23,6 +23,7 @@ from helpers.models._inception import (
 )
 from helpers.models._mini_inception import mini_inception
 from helpers.models._mlp import mlp, train
+from helpers.models._small_cnn import small_cnn
 from helpers.models._squeezenet import SQUEEZENET_LAYERS, squeezenet
 from helpers.models._twins import permute_biases, permute_weights, without_nonlinearity
 
@@ -43,6 +44,7 @@ __all__ = [
     "mlp",
     "permute_biases",
     "permute_weights",
+    "small_cnn",
     "squeezenet",
     "top",
     "train",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +17,10 @@ from helpers.data import cached, digest, prefetched
 from helpers.models._card import Card
 
 HISTORY = ["epoch", "set", "loss", "accuracy"]
+CROSS_ENTROPY, LABEL_SMOOTHING, SQUARED_ERROR = LOSSES = (
+    "cross-entropy", "label smoothing", "squared error",
+)  # fmt: skip
+SMOOTHING = 0.1
 
 
 def mlp(widths: tuple[int, ...] = (784, 512, 256, 128, 10), seed: int = 0) -> keras.Model:
@@ -55,9 +62,10 @@ def train(
     batch_size: int = 64,
     momentum: float = 0.9,
     seed: int = 0,
+    loss: str = CROSS_ENTROPY,
     cache: Path | str | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Train a copy of a model by SGD with momentum on cross-entropy; the model is left as it is.
+    """Train a copy of a model by SGD with momentum; the model is left as it is.
 
     Args:
         model: an untrained model whose output are logits (n, classes).
@@ -69,22 +77,30 @@ def train(
         batch_size: images a step.
         momentum: of SGD.
         seed: of the order of the images, which is drawn anew for every epoch.
+        loss: "cross-entropy", "label smoothing" (cross-entropy with a tenth of every label
+            spread evenly over all classes; Szegedy et al. 2016, arXiv:1512.00567, section 7), or
+            "squared error" (half the sum over classes of (logit - label)², whose gradient,
+            logit - label, has the form of cross-entropy's).
         cache: folder that keeps the trained weights, so that they are trained once.
 
     Returns:
         The trained copy, and its learning curve: a row for each epoch and set
         ("train": mean over the epoch's steps; "test": after the epoch) with
-        loss in nats and accuracy.
+        loss (cross-entropies in nats) and accuracy.
 
     Raises:
+        ValueError: another loss.
         FloatingPointError: the loss became NaN or infinite.
     """
+    if loss not in LOSSES:
+        raise ValueError(f"loss={loss!r}: choose one of {', '.join(LOSSES)}")
     settings = {
         "learning_rate": learning_rate,
         "epochs": epochs,
         "batch_size": batch_size,
         "momentum": momentum,
         "seed": seed,
+        "loss": loss,
     }
 
     def fit() -> dict[str, np.ndarray]:
@@ -101,6 +117,7 @@ def train(
     else:
         data = digest(x, y, *test, *model.get_weights())
         key = {"kind": "weights", "data": data, "keras": keras.__version__, **settings}
+        key["architecture"] = _architecture(model)
         found = cached(cache, key, fit)
     trained.set_weights([found[name] for name in sorted(found) if name != "history"])
     curve = pd.DataFrame(found["history"], columns=["epoch", "loss", "accuracy"])
@@ -118,11 +135,15 @@ def _fit(
     batch_size: int,
     momentum: float,
     seed: int,
+    loss: str,
 ) -> np.ndarray:
     """Train in place; returns (2 * epochs, 3): epoch, loss and accuracy on train and test."""
+    if loss != CROSS_ENTROPY:
+        one_hot = np.eye(model.output_shape[-1], dtype=np.float32)
+        y, test = one_hot[y], (test[0], one_hot[test[1]])
     model.compile(
         keras.optimizers.SGD(learning_rate, momentum),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        _loss(loss),
         metrics=["accuracy"],
         steps_per_execution=32,
     )
@@ -135,10 +156,10 @@ def _fit(
     for epoch in range(1, epochs + 1):
         # Shuffled here, not by Keras, whose order depends on the state of the whole process.
         seen = model.fit(in_order(rng.permutation(len(x))), shuffle=False, verbose=0)
-        loss, accuracy = model.evaluate(held_out, verbose=0)
+        found, accuracy = model.evaluate(held_out, verbose=0)
         rows += [
             (epoch, seen.history["loss"][0], seen.history["accuracy"][0]),
-            (epoch, loss, accuracy),
+            (epoch, found, accuracy),
         ]
         if not np.isfinite(seen.history["loss"][0]):
             raise FloatingPointError(
@@ -147,6 +168,27 @@ def _fit(
             )
     held.clear()
     return np.array(rows, float)
+
+
+def _loss(name: str) -> Callable:
+    if name == CROSS_ENTROPY:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if name == LABEL_SMOOTHING:
+        return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
+    return _squared_error
+
+
+def _squared_error(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.square(logits - labels), axis=-1) / 2
+
+
+def _architecture(model: keras.Model) -> str:
+    """Return a digest of how a model is built, whatever its layers are called."""
+    text = json.dumps(model.get_config(), sort_keys=True, default=str)
+    # Names that Keras chooses count upwards within a process.
+    for i, name in enumerate([model.name, *(layer.name for layer in model.layers)]):
+        text = text.replace(json.dumps(name), str(i))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _batches(

@@ -88,3 +88,44 @@ def test_trained_weights_are_kept_by_data_and_settings(fitted, monkeypatch):
 def test_a_diverging_loss_is_an_error():
     with pytest.raises(FloatingPointError, match="lower learning_rate"):
         fit(learning_rate=1e30, epochs=1)
+
+
+def test_weights_are_kept_for_each_loss_and_architecture(fitted, monkeypatch):
+    folder, _, _ = fitted
+    calls = []
+    monkeypatch.setattr(
+        _mlp, "_fit", lambda *a, **settings: calls.append(settings) or np.zeros((12, 3))
+    )
+    fit(cache=folder, loss="squared error")
+    assert calls.pop()["loss"] == "squared error"
+    x, y = toy()
+    settings = {"learning_rate": 0.1, "epochs": 6, "batch_size": 8, "cache": folder}
+    for trained_anew in (1, 0):  # Keras calls the second ReLU re_lu_1
+        model = models.mlp(WIDTHS)
+        rectified = keras.Model(model.inputs, keras.layers.ReLU()(model.output))
+        models.train(rectified, x, y, toy(1), **settings)
+        assert len(calls) == trained_anew
+        calls.clear()
+
+
+@pytest.mark.parametrize("loss", ["label smoothing", "squared error"])
+def test_other_losses_learn_something_else(loss, fitted):
+    trained, curve = fit(loss=loss, epochs=20)
+    assert curve["accuracy"].iloc[-1] > max(0.6, curve["accuracy"].iloc[1])
+    assert not weights_equal(trained, fitted[1])
+
+
+def test_losses_are_what_they_are_called():
+    logits = np.array([[2.0, 0.5, -1.0], [0.1, 0.2, 0.3]])
+    labels = np.eye(3)[[0, 2]]
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    smoothed = 0.9 * labels + 0.1 / 3
+    expected = {
+        "label smoothing": -(smoothed * log_p).sum(axis=1),
+        "squared error": ((logits - labels) ** 2).sum(axis=1) / 2,
+    }
+    for name, values in expected.items():
+        found = np.mean(_mlp._loss(name)(labels.astype("f4"), logits.astype("f4")))
+        assert found == pytest.approx(values.mean(), rel=1e-5)
+    with pytest.raises(ValueError, match=r"loss='hinge'.*cross-entropy"):
+        fit(loss="hinge")

@@ -1,0 +1,153 @@
+"""Points of an embedding that lie among another class: who are they?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.neighbors import KNeighborsClassifier
+
+from helpers import data
+from helpers.metrics import intervals
+from helpers.studies.convolutional_embeddings.study import Network, flat, pixels
+
+# Column -> what is asked of the outliers; and whether more of it (+1) or less is expected.
+ASKED = {
+    "misread": ("misread by the network", 1),
+    "confidence": ("probability of the own class", -1),
+    "ambiguous": ("distance to the own mean / to the nearest other mean", 1),
+}
+SURE = 0.9
+
+
+def describe(network: Network, points: np.ndarray) -> pd.DataFrame:
+    """Describe every embedded training image.
+
+    Args:
+        network: whose layer was embedded.
+        points: (n, 2) positions of the first n training images.
+
+    Returns:
+        A row per image: label, near (the majority of its ten nearest neighbours, itself left
+        out), outlier (near is not label), read (the network's answer), misread, confidence (the
+        network's probability of the label), ambiguous (in pixels: distance to the mean image of
+        the own class / distance to that of the nearest other class).
+    """
+    n = len(points)
+    labels = network.arrays.y_train[:n].astype(int)
+    near = KNeighborsClassifier(10).fit(points, labels).predict(None)
+    probabilities = network.probabilities(network.arrays.x_train[:n])
+    x = flat(pixels(network.arrays.x_train[:n]))
+    classes = range(len(network.arrays.class_names))
+    means = np.array([x[labels == c].mean(axis=0) for c in classes])
+    distances = np.linalg.norm(x[:, None] - means, axis=2)
+    rows = np.arange(n)
+    own = distances[rows, labels]
+    distances[rows, labels] = np.inf
+    read = probabilities.argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "label": labels,
+            "near": near,
+            "outlier": near != labels,
+            "read": read,
+            "misread": read != labels,
+            "confidence": probabilities[rows, labels],
+            "ambiguous": own / distances.min(axis=1),
+        }
+    )
+
+
+def against_random(described: pd.DataFrame, draws: int = 9999, seed: int = 0) -> pd.DataFrame:
+    """Compare the outliers' means with those of random images of the same classes.
+
+    Every draw takes, of each class, as many of its images as it has outliers, at random among all
+    of the class.
+
+    Args:
+        described: as `describe` returns it, with outliers.
+        draws: of the null.
+        seed: of the draws.
+
+    Returns:
+        A row per question of ASKED: outliers, random (their means), low, high (95 % of the
+        draws), p (one-sided), p_holm (corrected for all questions).
+
+    Raises:
+        ValueError: there are no outliers.
+    """
+    if not described["outlier"].any():
+        raise ValueError("no point lies among another class: there is nothing to compare")
+    rng = np.random.default_rng(seed)
+    values = described[list(ASKED)].to_numpy(float)
+    counts = described.loc[described["outlier"], "label"].value_counts()
+    total = np.zeros((draws, len(ASKED)))
+    for label, count in counts.items():
+        own = values[described["label"] == label]
+        order = rng.random((draws, len(own))).argpartition(count - 1, axis=1)[:, :count]
+        total += own[order].sum(axis=1)
+    null = total / counts.sum()
+    found = values[described["outlier"]].mean(axis=0)
+    signs = np.array([sign for _, sign in ASKED.values()])
+    p = (1 + (null * signs >= found * signs).sum(axis=0)) / (1 + draws)
+    low, high = np.quantile(null, [0.025, 0.975], axis=0)
+    return pd.DataFrame(
+        {
+            "question": list(ASKED),
+            "outliers": found,
+            "random": null.mean(axis=0),
+            "low": low,
+            "high": high,
+            "p": p,
+            "p_holm": intervals.holm(p),
+        }
+    )
+
+
+def kinds(described: pd.DataFrame, networks: Sequence[Network]) -> pd.Series:
+    """Sort outliers into kinds that exclude each other.
+
+    Args:
+        described: as `describe` returns it.
+        networks: several, trained with different seeds.
+
+    Returns:
+        (n,) "" for images that are no outliers; else "suspect label" where every network gives
+        the same other class a probability of at least 0.9, "misread" where the embedded network
+        reads another class, "ambiguous" where the nearest mean image is another class', and
+        "drawn there" for the rest, which the network reads right.
+    """
+    n = len(described)
+    images = networks[0].arrays.x_train[:n]
+    by_network = np.array([network.probabilities(images) for network in networks])
+    answers = by_network.argmax(axis=2)
+    agreed = (answers == answers[0]).all(axis=0) & (answers[0] != described["label"])
+    sure = by_network.max(axis=2).min(axis=0) >= SURE
+    kind = np.select(
+        [~described["outlier"], agreed & sure, described["misread"], described["ambiguous"] > 1],
+        ["", "suspect label", "misread", "ambiguous"],
+        "drawn there",
+    )
+    return pd.Series(kind, name="kind")
+
+
+def as_images(
+    arrays: data.LabelledImages, described: pd.DataFrame, kind: pd.Series, each: int
+) -> tuple[data.ImageSet, list[str]]:
+    """Collect outliers of every kind for `plotting.image_grid`, the least confident first.
+
+    Returns:
+        The images, and a label for each: its class, and that of its neighbours.
+    """
+    order = described["confidence"].argsort(kind="stable").to_numpy()
+    present = [name for name in ("suspect label", "misread", "ambiguous", "drawn there")
+               if (kind == name).any()]  # fmt: skip
+    chosen = [i for name in present for i in order[kind.to_numpy()[order] == name][:each]]
+    names = arrays.class_names
+    texts = [f"{names[r.label]} → {names[r.near]}" for r in described.loc[chosen].itertuples()]
+    images = data.ImageSet(
+        arrays.name, arrays.title, arrays.licence, np.array(chosen).astype(str),
+        kind.to_numpy()[chosen].astype(str), pixels=255 - arrays.x_train[chosen][..., None],
+    )  # fmt: skip
+    return images, texts
