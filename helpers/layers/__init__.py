@@ -7,6 +7,7 @@ image and layer, `accumulate` feeds accumulators, `category_responses` averages 
 images of each category, and `stream` yields the batches themselves. The first three also run on
 a Dask cluster (`client=`) and keep finished shards of a long pass (`keep=`). `branches` finds
 the branches that a module of a network joins, `describe` tabulates layers' shapes and stages.
+A `Recorder` measures layers while a network learns.
 """
 
 from helpers.layers._branches import branches
@@ -14,6 +15,7 @@ from helpers.layers._categories import CategoryMeans, Responses, category_respon
 from helpers.layers._graph import select
 from helpers.layers._kept_patterns import KeptPatterns
 from helpers.layers._passes import Accumulator, PerImage, accumulate, activations, measure
+from helpers.layers._recorder import Recorder, log_steps
 from helpers.layers._shapes import describe
 from helpers.layers._stages import stages
 from helpers.layers._stream import Batch, spatial_mean, stream
@@ -24,12 +26,14 @@ __all__ = [
     "CategoryMeans",
     "KeptPatterns",
     "PerImage",
+    "Recorder",
     "Responses",
     "accumulate",
     "activations",
     "branches",
     "category_responses",
     "describe",
+    "log_steps",
     "measure",
     "select",
     "spatial_mean",

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -20,8 +22,10 @@ SIDE = 32
 MODULES = ((8, 12, 8, 4), (8, 16, 8, 8), (16, 24, 16, 8), (24, 32, 24, 16))
 
 
-def mini_inception(trained: bool = True, seed: int = 0) -> keras.Model:
-    """Build the mini-Inception: input (32, 32, 1), ten classes, 0.1 million multiplications.
+def mini_inception(
+    trained: bool = True, seed: int = 0, side: int = SIDE, logits: bool = False
+) -> keras.Model:
+    """Build the mini-Inception: input (side, side, 1), ten classes.
 
     As in Inception-v3 there are five convolutions and two pools before the
     modules mixed0 to mixed3, then avg_pool and predictions; each convolution is
@@ -31,20 +35,25 @@ def mini_inception(trained: bool = True, seed: int = 0) -> keras.Model:
         trained: whether to load the committed weights; else the network is at
             initialisation.
         seed: seed of the initial weights; without effect on the trained network.
+        side: of the input images in pixels, at least 8.
+        logits: whether the output, then called "logits", comes without softmax, as
+            `models.train` wants it.
     """
-    model = architecture(seed)
+    model = architecture(seed, side, logits)
     if trained:
         with np.load(WEIGHTS) as weights:
             model.set_weights([weights[name] for name in weights])
-        model.card = Card("mini-Inception", WEIGHTS.name, preprocess, data.sha256(WEIGHTS))
+        weights = (WEIGHTS.name, partial(preprocess, side=side), data.sha256(WEIGHTS))
+        model.card = Card("mini-Inception", *weights)
     else:
-        model.card = Card("mini-Inception, untrained", f"random, seed {seed}", preprocess)
+        weights = (f"random, seed {seed}", partial(preprocess, side=side))
+        model.card = Card("mini-Inception, untrained", *weights)
     return model
 
 
-def architecture(seed: int = 0) -> keras.Model:
+def architecture(seed: int = 0, side: int = SIDE, logits: bool = False) -> keras.Model:
     """Build the network with random initial weights."""
-    inputs = x = layers.Input((SIDE, SIDE, 1))
+    inputs = x = layers.Input((side, side, 1))
     for filters in (8, 8, 16):
         x = _convolution(x, filters, 3)
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
@@ -56,13 +65,14 @@ def architecture(seed: int = 0) -> keras.Model:
             x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
         x = _module(x, filters, f"mixed{i}")
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    outputs = layers.Dense(10, activation="softmax", name="predictions")(x)
+    name, activation = ("logits", None) if logits else ("predictions", "softmax")
+    outputs = layers.Dense(10, activation=activation, name=name)(x)
     return fresh_copy(keras.Model(inputs, outputs, name="mini_inception"), seed)
 
 
-def preprocess(image: tf.Tensor) -> tf.Tensor:
-    """Resize a grey image (h, w, 1) of 0..255 to 32 x 32 (bilinear) and scale it to 0..1."""
-    return tf.image.resize(image, (SIDE, SIDE)) / 255.0
+def preprocess(image: tf.Tensor, side: int = SIDE) -> tf.Tensor:
+    """Resize a grey image (h, w, 1) of 0..255 to side x side (bilinear) and scale it to 0..1."""
+    return tf.image.resize(image, (side, side)) / 255.0
 
 
 def _convolution(x: keras.KerasTensor, filters: int, size: int) -> keras.KerasTensor:

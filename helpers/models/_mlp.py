@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -63,6 +63,7 @@ def train(
     momentum: float = 0.9,
     seed: int = 0,
     loss: str = CROSS_ENTROPY,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     cache: Path | str | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train a copy of a model by SGD with momentum; the model is left as it is.
@@ -81,6 +82,8 @@ def train(
             spread evenly over all classes; Szegedy et al. 2016, arXiv:1512.00567, section 7), or
             "squared error" (half the sum over classes of (logit - label)², whose gradient,
             logit - label, has the form of cross-entropy's).
+        callbacks: of Keras, such as a `layers.Recorder`, which see every step; each epoch is
+            one `fit` to them.
         cache: folder that keeps the trained weights, so that they are trained once.
 
     Returns:
@@ -89,11 +92,14 @@ def train(
         loss (cross-entropies in nats) and accuracy.
 
     Raises:
-        ValueError: another loss.
+        ValueError: another loss; or callbacks with a cache, which may spare the training that
+            they are to see.
         FloatingPointError: the loss became NaN or infinite.
     """
     if loss not in LOSSES:
         raise ValueError(f"loss={loss!r}: choose one of {', '.join(LOSSES)}")
+    if callbacks and cache is not None:
+        raise ValueError("callbacks need the training itself: leave out the cache")
     settings = {
         "learning_rate": learning_rate,
         "epochs": epochs,
@@ -104,7 +110,7 @@ def train(
     }
 
     def fit() -> dict[str, np.ndarray]:
-        history = _fit(trained, x, y, test, **settings)
+        history = _fit(trained, x, y, test, callbacks, **settings)
         weights = {f"w{i:03}": w for i, w in enumerate(trained.get_weights())}
         return weights | {"history": history}
 
@@ -130,6 +136,7 @@ def _fit(
     x: np.ndarray,
     y: np.ndarray,
     test: tuple[np.ndarray, np.ndarray],
+    callbacks: Sequence[keras.callbacks.Callback],
     learning_rate: float,
     epochs: int,
     batch_size: int,
@@ -145,7 +152,7 @@ def _fit(
         keras.optimizers.SGD(learning_rate, momentum),
         _loss(loss),
         metrics=["accuracy"],
-        steps_per_execution=32,
+        steps_per_execution=1 if callbacks else 32,
     )
     rng = np.random.default_rng(seed)
     # TensorFlow keeps what its pipelines draw from, so they get a name of it that can be cleared.
@@ -155,7 +162,12 @@ def _fit(
     rows = []
     for epoch in range(1, epochs + 1):
         # Shuffled here, not by Keras, whose order depends on the state of the whole process.
-        seen = model.fit(in_order(rng.permutation(len(x))), shuffle=False, verbose=0)
+        seen = model.fit(
+            in_order(rng.permutation(len(x))),
+            shuffle=False,
+            verbose=0,
+            callbacks=list(callbacks),
+        )
         found, accuracy = model.evaluate(held_out, verbose=0)
         rows += [
             (epoch, seen.history["loss"][0], seen.history["accuracy"][0]),
