@@ -71,7 +71,7 @@ def against_depth(
         stages: layer -> the part of the network that it is in ("stem", "35×35", "output"),
             for tables without a column stage; parts are shaded in turn.
         zero: let the y axis start at zero, as that of a share should.
-        share_y: whether the panels of a row have one y axis.
+        share_y: whether the panels of a row, or all wrapped ones, have one y axis.
         seed: of the jitter of points.
 
     Raises:
@@ -184,16 +184,18 @@ def depth_axis(
     Args:
         axis: to label.
         layers: columns layer, depth, and optionally stage, in order of depth.
-        width: of the axis in inches; names are turned where they would run into each other.
+        width: of the axis in inches; names that would run into each other are smaller, then turned.
         ticks: whether the names are written.
         headings: whether the names of the stages are written above the axis.
     """
     names = short_names(layers["layer"])
     each = width * 72 / len(names)
-    crowded = max(map(len, names)) * 5.2 > each
+    longest = max(map(len, names))
+    size = 9 if longest * 7 < each else 8
+    crowded = longest * 5.6 > each
     turned = {"rotation": 90 if each < 16 else 45, "ha": "center" if each < 16 else "right"}
     style = turned | {"rotation_mode": "default"} if crowded else {}
-    axis.set_xticks(layers["depth"], names if ticks else [""] * len(names), fontsize=9, **style)
+    axis.set_xticks(layers["depth"], names if ticks else [""] * len(names), fontsize=size, **style)
     if ticks:
         axis.set_xlabel("layer, in order of depth")
     axis.grid(axis="y", color="0.9")
@@ -227,7 +229,7 @@ def _grid(down: int, across: int, wrap: int | None, share_y: bool) -> tuple[Figu
         per_row,
         figsize=(width, high * lines + 0.8),
         squeeze=False,
-        sharey="row" if share_y else False,
+        sharey=("all" if wrap else "row") if share_y else False,
     )
     for axis in axes.flat[count:]:
         axis.axis("off")

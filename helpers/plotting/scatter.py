@@ -109,7 +109,8 @@ def category_scatter(
             later.append((axis, value, share, rows["category"].to_numpy(), ends))
         line[0].set_ylabel(y)
     for axis, value, share, categories, ends in later:
-        texts = [str(name) if i in ends else "" for i, name in enumerate(categories)]
+        named = [str(name).replace("_", " ") for name in categories]
+        texts = [name if i in ends else "" for i, name in enumerate(named)]
         name_points(axis, value, share, texts, size=8.5)
     return fig
 
@@ -175,7 +176,7 @@ def name_points(
         best = int(np.argmin(cost.round(2) + 1e-3 * np.arange(len(cost))))
         text.set_position(shifts[best] / scale)
         taken.append(boxes[best])
-        if best >= 2 * len(_COMPASS) + centred:
+        if best >= len(_COMPASS) + centred:
             end = axis.transData.inverted().transform(point + shifts[best] * 0.75)
             axis.plot(*np.transpose([places[k], end]), color="0.6", linewidth=0.6, zorder=1)
         texts.append(text)
