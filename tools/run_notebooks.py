@@ -125,7 +125,11 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
     # What a widget captures goes to the cell's outputs, where a reader without a kernel sees it.
     # nbclient's own capture answers the kernel past its event loop, and then misses a reply.
     client.widget_registry = {}
-    environment = os.environ | {"LAYERS_PROFILE": profile_name, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {
+        "LAYERS_PROFILE": profile_name,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "MALLOC_ARENA_MAX": "2",  # else glibc keeps what each of TensorFlow's threads has freed
+    }
     error, peak, start = "", 0, time.perf_counter()
     with TemporaryFile("w+", errors="replace") as log:
         try:

@@ -42,7 +42,9 @@ def layer_matrices(
     wrap = min(wrap, len(matrices))
     lines = -(-len(matrices) // wrap)
     side = min((0.5 if numbers else 0.3) * len(layers) + 1.7, (WIDTH - 1) / wrap)
-    fig, axes = plt.subplots(lines, wrap, figsize=(side * wrap + 1, side * lines), squeeze=False)
+    fig, axes = plt.subplots(
+        lines, wrap, figsize=(side * wrap + 1, (side + 0.2) * lines), squeeze=False
+    )
     for axis in axes.flat[len(matrices) :]:
         axis.axis("off")
     names = short_names(layers)

@@ -17,6 +17,7 @@ from helpers.metrics import similarity
 from helpers.metrics.intervals import Estimate, estimate
 
 Array = NDArray[np.float64]
+Found = dict[str | tuple[str, str], tuple[str, bool | str]]
 
 MEASURES = ("second-order r", "unit-centred r", "debiased CKA")
 NOTHING = "nothing"
@@ -54,7 +55,7 @@ class Averages:
 
 
 def one_pass(
-    network: keras.Model, images: data.ImageSet, chosen: Sequence[str], batch_size: int = 4
+    network: keras.Model, images: data.ImageSet, chosen: Sequence[str], batch_size: int = 2
 ) -> tuple[dict[str, similarity.Similarity], dict[str, Averages]]:
     """Compare all images in every chosen layer, and average the activations, in one pass.
 
@@ -65,14 +66,15 @@ def one_pass(
         batch_size: images taken at a time; memory grows with it.
 
     Returns:
-        layer -> what it makes of every pair of images, and layer -> its averages.
+        layer -> what it makes of every pair of images, in float32 to save memory, and
+        layer -> its averages.
     """
     with similarity.pattern_store(len(images)) as patterns:
         new = {"patterns": patterns, "averages": Averages}
         seen = layers.accumulate(
             network, images, chosen, new, batch_size=batch_size, progress=False
         )
-        found = {layer: each["patterns"].similarity(layer) for layer, each in seen.items()}
+        found = {layer: _halved(each["patterns"].similarity(layer)) for layer, each in seen.items()}
     return found, {layer: each["averages"] for layer, each in seen.items()}
 
 
@@ -223,6 +225,80 @@ def told(values: Mapping[str, ArrayLike]) -> str:
 def verdict(holds: Sequence[bool]) -> bool | str:
     """Return True where a claim holds by all measures, False by none, else "mixed"."""
     return all(holds) or ("mixed" if any(holds) else False)
+
+
+def about_depth(
+    draws: Mapping[str, Array], chosen: Sequence[str], first: str, begin: str, end: str
+) -> Found:
+    """Judge the claims about the curve over all layers, as data/claims.csv words their rules.
+
+    Args:
+        draws: measure -> (resamples, layers, layers), of `MEASURES`.
+        chosen: the layers, in order of depth, from the input to the output.
+        first: the layer behind the first step.
+        begin: where the plateau begins.
+        end: where it ends.
+
+    Returns:
+        claim -> (what was found, whether it holds), for `report.judge`.
+    """
+    one, two, three = (list(chosen).index(layer) for layer in (first, begin, end))
+    steps = {m: drops(x) for m, x in draws.items()}
+    plateau = {m: x[:, two:three].mean(axis=1) for m, x in steps.items()}
+    intervals = {
+        "neighbours": {m: -distance_trend(x) for m, x in draws.items()},
+        "plateau": {m: x[:, one:two].mean(axis=1) - plateau[m] for m, x in steps.items()},
+        "again": {m: x[:, three] - plateau[m] for m, x in steps.items()},
+    }
+    third = len(chosen) // 3
+    shares = {
+        "input-lost": {m: (x[:, 0, :third] < 0.5).any(axis=1).mean() for m, x in draws.items()},
+        "last-drop": {m: (x.argmax(axis=1) == x.shape[1] - 1).mean() for m, x in steps.items()},
+    }
+    judged = {claim: (told(x), verdict(holds(x))) for claim, x in intervals.items()}
+    return judged | {claim: (told(x), _nearly_always(x)) for claim, x in shares.items()}
+
+
+def about_branches(compared: pd.DataFrame) -> Found:
+    """Judge whether the 5×5 branches are the least similar ones, module by module.
+
+    Args:
+        compared: from `compare_branches`.
+
+    Returns:
+        (claim, module) -> (what was found, whether it holds).
+    """
+    judged = {}
+    for (module, to), rows in compared.query("branch == '5x5'").groupby(["module", "to"]):
+        shares = rows.set_index("measure")["lowest"].to_dict()
+        judged[f"5x5-{to}", module] = told(shares), _nearly_always(shares)
+    return judged
+
+
+def about_last_drop(lost: Mapping[str, Array], after: Sequence[str]) -> Found:
+    """Judge both explanations of the last drop: each as a share of the whole drop.
+
+    Args:
+        lost: from `drops_behind`.
+        after: what follows the layer, in the order of `lost`; among them "random units",
+            "random projection", "logits" and "output".
+
+    Returns:
+        claim -> (what was found, whether it holds).
+    """
+    behind = {m: dict(zip(after, lost[m][1:].T, strict=True)) for m in MEASURES[:2]}
+    shares = {
+        "fewer-units": {m: x["random units"] / x["output"] for m, x in behind.items()},
+        "last-layer": {
+            m: (x["logits"] - x["random projection"]) / x["output"] for m, x in behind.items()
+        },
+    }
+    judged = {}
+    for claim, share in shares.items():
+        above = all(holds(share, 0.5))
+        below = all(holds({m: -x for m, x in share.items()}, -0.5))
+        judged[claim] = told(share), above if above or below else "mixed"
+    return judged
 
 
 def tightest(
@@ -407,6 +483,14 @@ def within_modules(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
     """
     ranks = table.groupby("module")[column].rank()
     return (ranks - ranks.groupby(table["module"]).transform("mean")).to_numpy()
+
+
+def _nearly_always(shares: Mapping[str, float]) -> bool | str:
+    return verdict([bool(share > 0.975) for share in shares.values()])
+
+
+def _halved(matrices: similarity.Similarity) -> similarity.Similarity:
+    return similarity.Similarity(*(matrix.astype(np.float32) for matrix in matrices))
 
 
 def _variants(

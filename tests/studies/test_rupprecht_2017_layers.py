@@ -82,6 +82,58 @@ def test_a_claim_holds_by_all_measures_or_by_some(holds, expected):
     assert study.verdict(holds) == expected
 
 
+def chain(*steps):
+    """Return draws of a chain of layers whose similarity to the layer before is 1 - step."""
+    place = np.cumsum([0, *steps])
+    similar = np.exp(-np.abs(np.subtract.outer(place, place)))
+    similar[range(len(steps)), range(1, len(place))] = 1 - np.array(steps)
+    return dict.fromkeys(study.MEASURES, np.tile(similar, (20, 1, 1)))
+
+
+def test_claims_about_depth_can_hold_and_differ():
+    names, at = list("abcdefg"), ("b", "c", "e")
+    judged = study.about_depth(chain(0.7, 0.3, 0.1, 0.1, 0.4, 0.8), names, *at)
+    assert {claim: holds for claim, (_, holds) in judged.items()} == {
+        "neighbours": True, "plateau": True, "again": True, "input-lost": True, "last-drop": True,
+    }  # fmt: skip
+    judged = study.about_depth(chain(0.1, 0.1, 0.3, 0.3, 0.1, 0.2), names, *at)
+    assert {claim: holds for claim, (_, holds) in judged.items()} == {
+        "neighbours": True, "plateau": False, "again": False, "input-lost": False,
+        "last-drop": False,
+    }  # fmt: skip
+
+
+def test_claims_about_depth_are_mixed_where_one_measure_disagrees():
+    draws = chain(0.7, 0.3, 0.1, 0.1, 0.4, 0.8)
+    draws["debiased CKA"] = chain(0.7, 0.3, 0.1, 0.1, 0.4, 0.6)["debiased CKA"]
+    ours, holds = study.about_depth(draws, list("abcdefg"), "b", "c", "e")["last-drop"]
+    assert holds == "mixed"
+    assert ours == "second-order r 100%; unit-centred r 100%; debiased CKA 0%"
+
+
+def test_a_branch_is_least_similar_in_nearly_all_resamples_or_it_is_not():
+    lowest = [0.98, 0.99, 0.97, 0.02, 0.01, 0.03]
+    table = pd.DataFrame({"measure": study.MEASURES * 2, "lowest": lowest, "module": "m"})
+    table["branch"], table["to"] = ["5x5"] * 3 + ["1x1"] * 3, "output"
+    ours = "second-order r 98%; unit-centred r 99%; debiased CKA 97%"
+    assert study.about_branches(table) == {("5x5-output", "m"): (ours, "mixed")}
+
+
+@pytest.mark.parametrize(
+    ("lost", "expected"),
+    [
+        ([0.1, 0.2, 0.3, 0.8], (False, False)),
+        ([0.6, 0.1, 0.7, 0.8], (True, True)),
+        ([0.25, 0.125, 0.375, 0.5], ("mixed", "mixed")),
+    ],
+)
+def test_explanations_of_the_last_drop_are_judged_by_their_share(lost, expected):
+    after = ["random units", "random projection", "logits", "output"]
+    draws = dict.fromkeys(study.MEASURES, np.tile(lost, (21, 1)))
+    judged = study.about_last_drop(draws, after)
+    assert (judged["fewer-units"][1], judged["last-layer"][1]) == expected
+
+
 def test_the_tightest_runs_are_the_groups():
     rng = np.random.default_rng(0)
     groups = rng.permutation(np.repeat([0, 1, 2, 3], 5))
