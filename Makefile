@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: run reproduce test fuzz lab bench lint format requirements clean
+.PHONY: run reproduce test fuzz lab bench site lint format requirements clean
 
 run: $(READY)  ## every notebook in the quick profile, offline
 	$(BIN)/python -m tools.run_notebooks --profile quick
@@ -27,6 +27,10 @@ lab: $(READY)  ## JupyterLab on the notebooks
 
 bench: $(READY)  ## speed and memory as ratios; BENCH="gini psi" for some
 	$(BIN)/python -m benchmarks $(BENCH)
+
+site: $(READY)  ## the notebooks, measures and lesson plans as pages, in build/site
+	$(BIN)/python -m tools.build_site
+	$(BIN)/python -m tools.check_site
 
 lint: $(READY)  ## ruff on code and notebooks
 	$(BIN)/ruff check .
