@@ -9,12 +9,14 @@ import importlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import layers, models
 from helpers.metrics import accuracy, embeddings, intervals, similarity, sparsity
 
 RNG = np.random.default_rng(0)
@@ -31,7 +33,7 @@ class Row:
 
     Attributes:
         function: the public name, "room.function".
-        argument: what an error calls the array.
+        argument: what an error calls the array (a regular expression).
         call: takes the array, gives the function's value.
         x: an array that the function takes, float64.
         takes: the kinds without usable numbers that it takes all the same.
@@ -66,6 +68,43 @@ def streamed(x):
     return similarity.matrices(batches, 12)["x"]
 
 
+@cache
+def network():
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((6,), name="x"), keras.layers.Dense(3, name="dense")])
+
+
+def streamed_batches(x):
+    return [list(batch.activations.values()) for batch in layers.stream(network(), x, **QUIET)]
+
+
+def activations(x):
+    return layers.activations(network(), x, **QUIET)
+
+
+def measured(x):
+    measures = {"hoyer": sparsity.hoyer}
+    return layers.measure(network(), x, measures=measures, **QUIET)["value"].to_numpy()
+
+
+def accumulated(x):
+    means = {"means": lambda: layers.CategoryMeans(CLASSES)}
+    found = layers.accumulate(network(), x, None, means, **QUIET)
+    return [each["means"].means for each in found.values()]
+
+
+def category_means(x=TABLE, labels=CLASSES, chosen=None):
+    found = layers.CategoryMeans(labels, chosen)
+    found.update(x)
+    return found.means, found.counts
+
+
+def top(x):
+    return models.top(x, k=2, classes=SIX)[["image", "probability"]].to_numpy()
+
+
+QUIET = {"progress": False, "batch_size": 5}
+SIX = pd.DataFrame({"name": list("abcdef")})
 GROUPS = ("strings", "object", "infinity", "complex")  # labels may be anything that sorts
 HELD_OUT = (TABLE[::2], CLASSES[::2])
 NUMBERS = [
@@ -200,7 +239,28 @@ NUMBERS = [
         ),
     ),
 ]
+NETWORKS = rows(
+    "layers",
+    ("CategoryMeans", "chosen", lambda x: category_means(chosen=x), np.arange(12) % 4 < 2),
+    ("CategoryMeans", "x|image", category_means, TABLE),
+    ("accumulate", "images?", accumulated, TABLE),
+    ("activations", "images?", activations, TABLE),
+    ("measure", "images?", measured, TABLE),
+    ("stream", "images?", streamed_batches, TABLE),
+) + rows("models", ("top", "probabilities", top, TABLE))
 LABELS = [
+    *rows(
+        "layers",
+        (
+            "CategoryMeans",
+            "labels",
+            lambda x: category_means(labels=x),
+            CLASSES,
+            "strings",
+            "object",
+            "infinity",
+        ),
+    ),
     *rows(
         "similarity",
         ("contrast", "labels", partial(similarity.contrast, [CORRELATIONS]), CLASSES, *GROUPS),
@@ -268,7 +328,7 @@ LABELS = [
         ("rank_within", "labels", accuracy.rank_within, CLASSES, *GROUPS, "empty"),
     ),
 ]
-ROWS = NUMBERS + LABELS
+ROWS = NUMBERS + NETWORKS + LABELS
 # Public names of metrics that take no array.
 NO_ARRAYS = {
     "sparsity.psi_noise",
@@ -370,7 +430,7 @@ def outcome(row: Row, given):
     try:
         return row.call(given)
     except (TypeError, ValueError) as error:
-        assert re.search(rf"\b{row.argument}\b", str(error)), f"the error names no array: {error}"
+        assert re.search(rf"\b({row.argument})\b", str(error)), f"the error names no array: {error}"
         assert type(error) in (TypeError, ValueError), f"from deep within: {error!r}"
         return None
 
@@ -417,4 +477,5 @@ def test_every_public_name_of_metrics_has_a_row():
         for door in METRICS
         for name in importlib.import_module(f"helpers.metrics.{door}").__all__
     }
-    assert {row.function for row in ROWS} | NO_ARRAYS == public
+    rows_of_metrics = {row.function for row in ROWS if row.function.split(".")[0] in METRICS}
+    assert rows_of_metrics | NO_ARRAYS == public

@@ -47,6 +47,12 @@ class ImageSet:
     pixels: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        for attribute in ("names", "category", "pixels"):
+            value = getattr(self, attribute)
+            if np.ma.is_masked(value):
+                raise ValueError(f"image set {self.name!r}: {attribute} mask values")
+            if value is not None:
+                object.__setattr__(self, attribute, np.asarray(value))
         if (self.paths is None) == (self.pixels is None):
             raise ValueError(f"image set {self.name!r}: give either paths or pixels")
         images = self.paths if self.pixels is None else self.pixels

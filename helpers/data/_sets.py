@@ -6,6 +6,7 @@ import hashlib
 import operator
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -102,7 +103,8 @@ def images_in(folder: str | Path) -> ImageSet:
     """Return the images of a folder of your own; the sub-folder is the category.
 
     The extension says which files are images; a warning names the other files, hidden
-    ones excepted. `check()` of the set finds images that cannot be read.
+    ones excepted. Links to folders are followed, but not in a circle. `check()` of the set
+    finds images that cannot be read.
 
     Raises:
         ValueError: the folder does not exist, holds no images, or it or one of its
@@ -112,15 +114,7 @@ def images_in(folder: str | Path) -> ImageSet:
     if not folder.is_dir():
         raise ValueError(f"no folder {folder}")
 
-    def unreadable(error: OSError) -> None:
-        raise ValueError(f"folder {error.filename} cannot be read: {error.strerror}") from error
-
-    files = sorted(
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=unreadable)
-        for name in names
-        if not name.startswith(".")
-    )
+    files = sorted(_files(folder))
     known = Image.registered_extensions()
     paths = [path for path in files if path.suffix.lower() in known]
     if not paths:
@@ -135,6 +129,20 @@ def images_in(folder: str | Path) -> ImageSet:
         category=np.array([_printable(path.parent.name) for path in paths]),
         paths=tuple(paths),
     )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder that are not hidden."""
+
+    def unreadable(error: OSError) -> None:
+        raise ValueError(f"folder {error.filename} cannot be read: {error.strerror}") from error
+
+    for place, folders, names in os.walk(folder, onerror=unreadable, followlinks=True):
+        above = Path(place).relative_to(folder).parents
+        if Path(place).resolve() in [(folder / parent).resolve() for parent in above]:
+            folders.clear()  # a link to where it is itself
+            continue
+        yield from (Path(place, name) for name in names if not name.startswith("."))
 
 
 def digits(n: int | None = None) -> ImageSet:

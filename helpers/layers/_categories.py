@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from helpers.data import ImageSet
 from helpers.layers._graph import select, title
+from helpers.layers._inputs import numbers
 from helpers.layers._passes import feed, in_parts
 from helpers.layers._shards import built, merged
 from helpers.layers._stream import spatial_mean, stream
@@ -42,17 +43,23 @@ class CategoryMeans:
                 the images, to be merged with the other parts.
 
         Raises:
+            TypeError: `labels` are neither text nor numbers, or `chosen` are not booleans.
             ValueError: `labels` is empty or not a vector, or `chosen` leaves a category without
-                images.
+                images; or a label is missing.
         """
-        labels = np.asarray(labels)
+        labels = _labels(labels)
         if labels.ndim != 1 or not labels.size:
             raise ValueError(f"labels must be a non-empty vector, got shape {labels.shape}")
         self.categories = np.unique(labels if categories is None else categories)
         self._index = np.searchsorted(self.categories, labels)
-        self._chosen = np.ones(labels.size, bool) if chosen is None else np.asarray(chosen, bool)
+        if not np.isin(labels, self.categories).all():
+            raise ValueError("categories leave out some of the labels")
+        chosen = numbers(np.ones(labels.size, bool) if chosen is None else chosen, "chosen")
+        if not np.isin(chosen, (0, 1)).all():
+            raise ValueError("chosen must be booleans, or 0 and 1")
+        self._chosen = chosen.astype(bool)
         if self._chosen.shape != labels.shape:
-            raise ValueError(f"{labels.size} labels but {self._chosen.size} images to choose from")
+            raise ValueError(f"{labels.size} labels but chosen has shape {chosen.shape}")
         left = np.bincount(self._index[self._chosen], minlength=len(self.categories))
         if categories is None and (left == 0).any():
             raise ValueError(
@@ -66,10 +73,13 @@ class CategoryMeans:
         """Take in the activations (images, ..., channels) of the next images.
 
         Raises:
-            ValueError: more images than labels, a NaN or infinite activation, or another
-                number of channels than before.
+            TypeError: x does not hold real numbers.
+            ValueError: more images than labels, none at all, a NaN or infinite activation, or
+                another number of channels than before.
         """
-        x = np.asarray(x)
+        x = numbers(x, "x")
+        if x.ndim < 2 or not x.size:
+            raise ValueError(f"x must be activations (images, ..., channels), got shape {x.shape}")
         means = x.reshape(len(x), -1, x.shape[-1]).mean(axis=1, dtype=np.float64)
         if not np.isfinite(means).all():
             image = self._seen + int((~np.isfinite(means)).any(axis=1).argmax())
@@ -114,6 +124,20 @@ class CategoryMeans:
         if self._seen < len(self._index):
             raise ValueError(f"only {self._seen} of {len(self._index)} images have come")
         return self._sums / self.counts[:, None]
+
+
+def _labels(labels: ArrayLike) -> np.ndarray:
+    """Return text or numbers, none of them missing, or raise TypeError or ValueError."""
+    if np.ma.is_masked(labels):
+        raise ValueError("labels mask values: drop those images")
+    labels = np.asarray(labels)
+    if labels.dtype == object and all(isinstance(label, str) for label in labels.flat):
+        labels = labels.astype(str)
+    if labels.dtype.kind not in "biufUS":
+        raise TypeError(f"labels hold {labels.dtype}: give text or numbers, none missing")
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise ValueError("labels hold NaN: drop those images, or give them a category")
+    return labels
 
 
 @dataclass(frozen=True, eq=False)

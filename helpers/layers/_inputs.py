@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from helpers.layers._graph import input_names
 
@@ -58,6 +59,16 @@ def count(model: keras.Model, images: Any) -> int:
     return len(images if hasattr(images, "tensors") else _arrays(model, images)[0])
 
 
+def numbers(x: ArrayLike, name: str) -> np.ndarray:
+    """Return x as an array of real numbers, or raise TypeError or ValueError that names it."""
+    if np.ma.is_masked(x):
+        raise ValueError(f"{name} masks values: drop or fill them")
+    x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"{name} holds {x.dtype}, not real numbers")
+    return x
+
+
 def _tensors(images: Any, preprocess: Callable, batch_size: int) -> Iterator[tf.Tensor]:
     try:
         yield from images.tensors(preprocess, batch_size)
@@ -79,8 +90,11 @@ def _arrays(model: keras.Model, images: Any) -> tuple[np.ndarray, ...]:
                 raise ValueError(f"no images for input {name!r} of {model.name!r}")
         images = tuple(images[name] for name in names)
     several = isinstance(images, tuple) or (isinstance(images, list) and len(names) > 1)
+    given = images if several else (images,)
+    if any(np.ma.is_masked(array) for array in given):
+        raise ValueError(f"the images for {model.name!r} mask values: drop or fill them")
     try:
-        arrays = tuple(np.asarray(array) for array in (images if several else (images,)))
+        arrays = tuple(map(np.asarray, given))
     except ValueError as error:
         raise ValueError(
             f"the images for {model.name!r} differ in size, so that they make no array: resize them"

@@ -20,13 +20,19 @@ def top(probabilities: np.ndarray, k: int = 5, classes: pd.DataFrame | None = No
         A table with the columns image (index), rank (from 1), those of `classes`, probability.
 
     Raises:
-        ValueError: probabilities of another shape.
+        TypeError: probabilities are not real numbers.
+        ValueError: probabilities of another shape, masked, NaN or infinite.
     """
     classes = data.imagenet_classes()[["wnid", "name"]] if classes is None else classes
+    masked = np.ma.is_masked(probabilities)
     probabilities = np.asarray(probabilities)
-    if probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
+    if probabilities.dtype.kind not in "biuf":
+        raise TypeError(f"probabilities hold {probabilities.dtype}, not real numbers")
+    if masked or not np.isfinite(probabilities).all():
+        raise ValueError("probabilities hold masked values, NaN or infinity")
+    if not probabilities.size or probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
         raise ValueError(f"probabilities {probabilities.shape} must be (images, {len(classes)})")
-    order = np.argsort(-probabilities, axis=1)[:, :k]
+    order = np.argsort(-probabilities.astype(float), axis=1)[:, :k]
     table = classes.iloc[order.ravel()].reset_index(drop=True)
     table.insert(0, "image", np.repeat(np.arange(len(order)), order.shape[1]))
     table.insert(1, "rank", np.tile(np.arange(1, order.shape[1] + 1), len(order)))

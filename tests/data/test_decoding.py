@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,38 @@ def test_grey_with_transparency_and_palettes_are_read(tmp_path):
     assert (opened(half, tmp_path / "la.png") == RAMP[..., None]).all()
     palette = Image.fromarray(RAMP).convert("P")
     assert (opened(palette, tmp_path / "p.png") == RAMP[..., None]).all()
+
+
+def test_of_several_frames_the_first_is_read(tmp_path):
+    frames = [Image.new("RGB", (6, 4), colour) for colour in ("red", "blue")]
+    for extension in ("gif", "webp", "png"):
+        options = {"save_all": True, "append_images": frames[1:], "lossless": True}
+        pixels = opened(frames[0], tmp_path / f"x.{extension}", **options)
+        np.testing.assert_array_equal(pixels, np.broadcast_to([255, 0, 0], (4, 6, 3)))
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png"])
+def test_the_orientation_that_a_camera_noted_is_not_applied(tmp_path, extension):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = opened(Image.fromarray(RGB), tmp_path / f"x.{extension}", exif=exif)
+    assert pixels.shape == RGB.shape
+
+
+@pytest.mark.parametrize(("content", "called"), [("png", "jpg"), ("jpeg", "png"), ("gif", "jpeg")])
+def test_the_content_says_the_format_not_the_extension(tmp_path, content, called):
+    pixels = opened(Image.fromarray(RGB), tmp_path / f"x.{called}", format=content)
+    assert np.abs(pixels - RGB).mean() < 6
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    def read_bytes(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    Image.fromarray(RGB).save(tmp_path / "x.png")
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(ValueError, match="x.png cannot be read as an image: .*Permission denied"):
+        _decoding.decode(tmp_path / "x.png")
 
 
 def broken(folder) -> dict[str, bytes]:

@@ -1,10 +1,15 @@
 """Fetching, against a server on this machine that can misbehave in every way a real one does."""
 
+import gzip
 import hashlib
 import io
+import multiprocessing
 import os
+import signal
+import subprocess
 import tarfile
 import threading
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,11 +29,11 @@ PHOTOS = {
 
 
 class Server:
-    """What is served: path -> bytes; how: "ok", "truncated", "html", "gone", "endless", "busy"."""
+    """What is served: path -> bytes; how: a word below, or the bytes of the whole answer."""
 
     def __init__(self):
         self.content, self.asked, self.manner = {}, [], {}
-        self.hung_up = threading.Event()
+        self.hung_up, self.stuck, self.go_on = (threading.Event() for _ in range(3))
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -37,6 +42,9 @@ class Server:
                 server.asked.append(path)
                 manner = server.manner.get(path, "ok")
                 body = server.content.get(path)
+                if isinstance(manner, bytes):
+                    self.close_connection = True
+                    return self.send(manner)
                 if body is None or manner == "gone":
                     return self.send_error(404)
                 if manner == "busy":  # once
@@ -50,6 +58,11 @@ class Server:
                 self.end_headers()
                 while manner == "endless":
                     self.send(b"x" * 2**16)
+                if manner == "stuck":
+                    self.wfile.write(body[: len(body) // 2])
+                    server.stuck.set()
+                    server.go_on.wait(60)
+                    body = body[len(body) // 2 :]
                 self.wfile.write(body[: len(body) // 2] if manner == "truncated" else body)
 
             def send(self, content):
@@ -67,6 +80,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.httpd.server_port}/"
 
     def close(self):
+        self.go_on.set()
         self.httpd.shutdown()
         self.httpd.server_close()
 
@@ -158,6 +172,147 @@ def test_content_of_the_right_size_but_wrong_is_refused(server, home, photos):
     with pytest.raises(FetchError, match="SHA-256 differs"):
         fetch("photos/tiger.jpg")
     assert in_place(home) == {}
+
+
+TIGER = PHOTOS["tiger.jpg"]
+
+
+def answer(status: str, *headers: str, body: bytes = b"") -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode() + body
+
+
+BOMB = gzip.compress(bytes(10**7))
+ANSWERS = {
+    "nothing": b"",
+    "no HTTP": b"SSH-2.0-server\r\n",
+    "cut in its headers": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "a header without end": answer("200 OK", "X: " + "x" * 70_000, body=TIGER),
+    "too many headers": answer("200 OK", *["X: x"] * 1000, body=TIGER),
+    "half of what is promised": answer("200 OK", "Content-Length: 1500", body=TIGER[:700]),
+    "more than is promised": answer("200 OK", "Content-Length: 700", body=TIGER),
+    "a length that is no number": answer("200 OK", "Content-Length: many", body=TIGER),
+    "a negative length": answer("200 OK", "Content-Length: -1", body=TIGER),
+    "two lengths": answer("200 OK", "Content-Length: 1500", "Content-Length: 7", body=TIGER),
+    "chunks cut short": answer("200 OK", "Transfer-Encoding: chunked", body=b"5dc\r\ntiger"),
+    "chunks of no size": answer("200 OK", "Transfer-Encoding: chunked", body=b"many\r\n" + TIGER),
+    "whole in chunks": answer(
+        "200 OK", "Transfer-Encoding: chunked", body=b"5dc\r\n" + TIGER + b"\r\n0\r\n\r\n"
+    ),
+    "no gzip": answer("200 OK", "Content-Encoding: gzip", body=TIGER),
+    "a gzip bomb": answer("200 OK", "Content-Encoding: gzip", body=BOMB),
+    "whole as gzip": answer("200 OK", "Content-Encoding: gzip", body=gzip.compress(TIGER)),
+    "a page": answer("200 OK", "Content-Type: text/html", body=b"<html>sign in first</html>"),
+    "a redirection to itself": answer("302 Found", "Location: /base/tiger.jpg"),
+    "a redirection to a file": answer("302 Found", "Location: file:///etc/hostname"),
+    "a redirection to nowhere": answer("302 Found"),
+    "a redirection to another file": answer("302 Found", "Location: /elsewhere"),
+    "a part": answer("206 Partial Content", "Content-Range: bytes 0-6/1500", body=TIGER[:7]),
+} | {
+    f"status {status}": answer(f"{status} Status", "Content-Length: 0", "Retry-After: 9999")
+    for status in (204, 304, 401, 403, 404, 410, 429, 451, 500, 502, 503, 504, 599)
+}
+WHOLE = {"a length that is no number", "a negative length", "whole in chunks", "whole as gzip"}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_whatever_the_server_answers_the_file_is_whole_or_not_there(server, home, photos, kind):
+    server.manner = {"base/tiger.jpg": ANSWERS[kind], "elsewhere": answer("200 OK", body=b"x")}
+    if kind in WHOLE:
+        fetch("photos/tiger.jpg")
+        assert in_place(home) == {"photos/tiger.jpg": TIGER}
+        return
+    with pytest.raises(FetchError) as caught:
+        fetch("photos/tiger.jpg")
+    assert f"{server.url}base/tiger.jpg" in str(caught.value)
+    assert in_place(home) == {}
+    assert len(server.asked) <= 31  # 30 redirections
+    server.manner = {}
+    fetch("photos/tiger.jpg")
+    assert in_place(home) == {"photos/tiger.jpg": TIGER}
+
+
+def test_a_server_that_falls_silent_is_left(server, home, photos, monkeypatch):
+    monkeypatch.setattr(_fetching, "TIMEOUT", 0.2)
+    server.manner["base/tiger.jpg"] = "stuck"
+    with pytest.raises(FetchError, match="tiger.jpg could not be fetched .*timed out"):
+        fetch("photos/tiger.jpg")
+    assert in_place(home) == {}
+
+
+def in_a_process(name: str) -> multiprocessing.Process:
+    process = multiprocessing.get_context("fork").Process(target=fetch, args=(name,))
+    process.start()
+    return process
+
+
+def test_two_processes_may_fetch_at_once(server, home, photos):
+    server.manner["base/tiger.jpg"] = "stuck"
+    both = [in_a_process("photos") for _ in range(2)]
+    assert server.stuck.wait(30)
+    while server.asked.count("base/tiger.jpg") < 2:
+        time.sleep(0.01)
+    server.go_on.set()
+    for process in both:
+        process.join(30)
+        assert process.exitcode == 0
+    assert in_place(home) == {f"photos/{path}": content for path, content in PHOTOS.items()}
+
+
+def test_a_killed_process_leaves_only_whole_files_and_a_second_one_goes_on(server, home, photos):
+    server.manner["base/tiger.jpg"] = "stuck"
+    process = in_a_process("photos")
+    assert server.stuck.wait(30)
+    while len(in_place(home / "photos")) < 2:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(30)
+    whole = {path: PHOTOS[path] for path in PHOTOS if path != "tiger.jpg"}
+    assert in_place(home / "photos") == whole
+    server.manner.clear()
+    server.asked.clear()
+    fetch("photos")
+    assert in_place(home / "photos") == PHOTOS
+    assert server.asked == ["base/tiger.jpg"]
+
+
+@pytest.fixture
+def disk(home):
+    """Mounts a small disk as the downloads folder, and changes its options."""
+
+    def mount(options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(home)]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("only root may mount a disk")
+
+    home.mkdir()
+    mount("size=12k")
+    yield mount
+    subprocess.run(["umount", str(home)], check=True)
+
+
+def test_a_full_disk_keeps_what_fits_and_is_gone_on_from(disk, home, photos):
+    with pytest.raises(FetchError, match="No space left"):
+        fetch("photos")
+    kept = in_place(home)
+    assert len(kept) < len(PHOTOS)
+    assert all(PHOTOS[path.removeprefix("photos/")] == content for path, content in kept.items())
+    disk("remount,size=1m")
+    fetch("photos")
+    assert in_place(home / "photos") == PHOTOS
+
+
+def test_from_a_read_only_disk_is_read_what_is_there(disk, home, photos):
+    disk("remount,size=1m")
+    fetch("photos/tiger.jpg")
+    disk("remount,ro")
+    assert fetch("photos/tiger.jpg").read_bytes() == TIGER
+    with pytest.raises(FetchError, match="Read-only file system"):
+        fetch("photos")
+
+
+def test_no_home_is_needed(home, photos, monkeypatch):
+    monkeypatch.delenv("HOME")
+    assert fetch("photos/tiger.jpg").read_bytes() == TIGER
 
 
 def test_no_server_names_file_url_and_place(server, home, photos):
@@ -281,6 +436,43 @@ def test_a_link_in_an_archive_is_not_followed(home, archived):
     with pytest.raises(FetchError, match="the archive holds no graph.pb"):
         fetch("weights")
     assert in_place(home) == {}
+
+
+def encrypted(content: bytes) -> bytes:
+    """A zip archive that says of its first member that it is encrypted."""
+    content = bytearray(content)
+    for start, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(start) + at] |= 1
+    return bytes(content)
+
+
+def linked_zip(name: str, target: str) -> bytes:
+    link = zipfile.ZipInfo(name)
+    link.external_attr = 0o120777 << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(link, target)
+    return buffer.getvalue()
+
+
+BAD = {
+    "encrypted.zip": encrypted(zipped({"graph.pb": b"graph"})),
+    "link.zip": linked_zip("graph.pb", "/etc/hostname"),
+    "bomb.zip": zipped({"graph.pb": bytes(10**7)}),
+    "half.zip": zipped({"graph.pb": b"graph"})[:-30],
+    "half.tgz": tarball({"graph.pb": b"graph" * 10**4})[:-30],
+    "tar within.zip": zipped({"in.tgz": tarball({"graph.pb": b"graph" * 10**4})[:-30]}),
+    "absolute.tgz": tarball({"/other.txt": b"x"}),
+    "empty.zip": zipped({}),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_an_archive_of_any_badness_leaves_nothing(home, archived, name):
+    archived(name.replace(" ", "_"), BAD[name], {"graph.pb": b"graph"})
+    with pytest.raises(FetchError, match=r"weights: .* could not be fetched"):
+        fetch("weights")
+    assert in_place(home.parent) == {}
 
 
 @pytest.mark.parametrize("manner", ["truncated", "html", "gone"])

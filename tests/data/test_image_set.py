@@ -122,6 +122,27 @@ def test_bad_files_in_a_set_are_all_named_and_the_good_ones_remain(tmp_path, fil
     assert len(list(good.tensors(scaled, 1))) == len(files)
 
 
+def test_one_bad_file_among_a_thousand_is_named(tmp_path):
+    Image.new("RGB", (8, 8), (10, 20, 30)).save(tmp_path / "0.jpg")
+    content = (tmp_path / "0.jpg").read_bytes()
+    for i in range(1, 1000):
+        (tmp_path / f"{i}.jpg").write_bytes(content if i != 613 else content[:400])
+    images = from_files([tmp_path / f"{i}.jpg" for i in range(1000)])
+    with pytest.raises(ValueError, match=r"1 of the 1000 images .*/613.jpg cannot be read"):
+        list(images.tensors(scaled))
+    good, (problem,) = images.check()
+    assert len(good) == 999 and "613" not in good.names and "/613.jpg" in problem
+    assert sum(len(batch) for batch in good.tensors(scaled)) == 999
+
+
+def test_lists_are_taken_for_arrays_and_masks_are_refused(grey):
+    lists = {name: getattr(grey, name).tolist() for name in ("names", "category")}
+    found = ImageSet(**{**vars(grey), **lists})
+    assert found[[1, 3]].names.tolist() == ["1", "3"]
+    with pytest.raises(ValueError, match="pixels mask values"):
+        ImageSet(**{**vars(grey), "pixels": np.ma.masked_equal(grey.pixels, grey.pixels[0, 0, 0])})
+
+
 def jpegs(folder, images) -> ImageSet:
     """A set of JPEGs, three per category, from category -> (height, width[, 3])."""
     paths = []

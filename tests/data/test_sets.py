@@ -201,6 +201,43 @@ def test_a_sub_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
         data.images_in(tmp_path)
 
 
+def test_links_to_folders_are_followed_but_not_in_a_circle(tmp_path):
+    mine, elsewhere = tmp_path / "mine", tmp_path / "elsewhere"
+    for folder in (mine / "cat", elsewhere):
+        folder.mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(folder / "1.png")
+    (mine / "dog").symlink_to(elsewhere)
+    (mine / "pet").symlink_to(elsewhere)
+    (mine / "cat" / "again").symlink_to(mine)
+    (elsewhere / "back").symlink_to(elsewhere)
+    images = data.images_in(mine)
+    assert images.names.tolist() == ["cat/1.png", "dog/1.png", "pet/1.png"]
+    assert images.category.tolist() == ["cat", "dog", "pet"]
+
+
+def test_a_link_to_itself_and_to_nothing_is_named(tmp_path):
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "good.png")
+    (tmp_path / "circle.png").symlink_to("circle.png")
+    (tmp_path / "nothing.png").symlink_to("gone.png")
+    good, problems = data.images_in(tmp_path).check()
+    assert good.names.tolist() == ["good.png"]
+    assert [Path(problem.split(" cannot")[0]).name for problem in problems] == [
+        "circle.png",
+        "nothing.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["a photo.png", "a\nphoto.png", "фото.png", "写真.png", "صورة.png", "é́.png", "#%?.png"]
+)
+def test_names_in_any_alphabet_are_read(tmp_path, name):
+    Image.new("RGB", (4, 4), (1, 2, 3)).save(tmp_path / name)
+    images = data.images_in(tmp_path)
+    assert images.names.tolist() == [name]
+    (batch,) = images.tensors(lambda x: tf.cast(x, tf.float32))
+    np.testing.assert_array_equal(batch[0, 0, 0], [1, 2, 3])
+
+
 def test_a_folder_without_images_or_none_at_all_is_named(tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(ValueError, match=f"{tmp_path.name} holds no images"):
