@@ -329,11 +329,13 @@ LABELS = [
     ),
 ]
 ROWS = NUMBERS + NETWORKS + LABELS
-# Public names of metrics that take no array.
+# Public names of metrics that take no array, or only what another one has made.
 NO_ARRAYS = {
     "sparsity.psi_noise",
     "similarity.Similarity",
+    "similarity.from_products",
     "similarity.pattern_store",
+    "similarity.products",
     "similarity.resample",
     "intervals.CorrelationTest",
     "intervals.Estimate",

@@ -306,7 +306,7 @@ def in_parts(
 ) -> list[Any]:
     """Return what a job makes of all images at once or, with `client` or `keep`, of each shard."""
     if client is None and keep is None:
-        return [job_for(slice(0, len(images)))(network, images, **options)]
+        return [job_for(slice(0, _inputs.count(network, images)))(network, images, **options)]
     reduce = options.get("reduce")
     size = options.get("batch_size") or default_batch_size(network, names, reduce)
     within = {**options, "batch_size": size, "progress": False}
