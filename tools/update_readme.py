@@ -23,8 +23,10 @@ GALLERY = {
     "photos, and the three published numbers",
     "02_decorrelation_and_activity": "Images drift apart with depth, and fewer units take part; "
     "diamonds are the published values",
-    "03_layers": "Which layers find the same images alike: three measures, and random weights",
-    "04_psi_by_layer": "How sparsely two networks code 101 categories, above what noise would give",
+    "03_layers": "Which layers find the same images alike, by four measures, and the same for "
+    "random weights",
+    "04_psi_by_layer": "How sparsely three networks code 101 categories, above noise of the same "
+    "width; crosses are AlexNet's published medians",
     "05_mnist_tsne": "What each layer of an MLP makes of MNIST, before and after training",
 }
 HELPERS = project.ROOT / "helpers"
