@@ -256,6 +256,8 @@ def about_depth(
         "last-drop": {m: (x.argmax(axis=1) == x.shape[1] - 1).mean() for m, x in steps.items()},
     }
     judged = {claim: (told(x), verdict(holds(x))) for claim, x in intervals.items()}
+    ours, holds_by = judged["neighbours"]
+    judged["neighbours"] = f"−ρ: {ours}", holds_by
     return judged | {claim: (told(x), _nearly_always(x)) for claim, x in shares.items()}
 
 

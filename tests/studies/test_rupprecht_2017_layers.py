@@ -96,6 +96,7 @@ def test_claims_about_depth_can_hold_and_differ():
     assert {claim: holds for claim, (_, holds) in judged.items()} == {
         "neighbours": True, "plateau": True, "again": True, "input-lost": True, "last-drop": True,
     }  # fmt: skip
+    assert judged["neighbours"][0].startswith("−ρ: second-order r 0.")
     judged = study.about_depth(chain(0.1, 0.1, 0.3, 0.3, 0.1, 0.2), names, *at)
     assert {claim: holds for claim, (_, holds) in judged.items()} == {
         "neighbours": True, "plateau": False, "again": False, "input-lost": False,
