@@ -12,13 +12,19 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 
 import keras
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.patches import StepPatch
 
-from helpers import layers, models
+from helpers import layers, models, plotting
 from helpers.metrics import accuracy, embeddings, intervals, similarity, sparsity
 
+matplotlib.use("agg")
 RNG = np.random.default_rng(0)
 TABLE = RNG.random((12, 6))
 VECTOR = RNG.random(12)
@@ -103,8 +109,22 @@ def top(x):
     return models.top(x, k=2, classes=SIX)[["image", "probability"]].to_numpy()
 
 
+def drawn(fig):
+    """What a figure shows: its pictures, lines and steps."""
+    found = [np.asarray(image.get_array().filled(-9.0)) for image in fig.findobj(AxesImage)]
+    found += [line.get_xydata() for line in fig.findobj(Line2D) if len(line.get_xydata())]
+    found += [part for steps in fig.findobj(StepPatch) for part in steps.get_data()[:2]]
+    plt.close(fig)
+    return found
+
+
+def embedded(x=TABLE[:, :2], labels=CLASSES):
+    return drawn(plotting.embedding_grid({("a", "b"): x}, labels, list("klm")))
+
+
 QUIET = {"progress": False, "batch_size": 5}
 SIX = pd.DataFrame({"name": list("abcdef")})
+UNKNOWN = ("NaN", "infinity", "masked")  # figures leave out what is not known
 GROUPS = ("strings", "object", "infinity", "complex")  # labels may be anything that sorts
 HELD_OUT = (TABLE[::2], CLASSES[::2])
 NUMBERS = [
@@ -248,6 +268,60 @@ NETWORKS = rows(
     ("measure", "images?", measured, TABLE),
     ("stream", "images?", streamed_batches, TABLE),
 ) + rows("models", ("top", "probabilities", top, TABLE))
+ORDER = {"all": np.arange(12)}
+FIGURES = rows(
+    "plotting",
+    (
+        "activation_maps",
+        "maps",
+        lambda x: drawn(plotting.activation_maps(TABLE, {"a": x}, 1, 1)),
+        RNG.random((4, 3, 8)),
+    ),
+    (
+        "clustered_matrices",
+        "matrix",
+        lambda x: drawn(plotting.clustered_matrices({"a": x}, ORDER)),
+        CORRELATIONS,
+        *UNKNOWN,
+    ),
+    (
+        "compared_histograms",
+        "sample",
+        lambda x: drawn(plotting.compared_histograms({"a": {"b": x}}, "x")),
+        TABLE,
+        *UNKNOWN,
+    ),
+    (
+        "compared_matrices",
+        "matrix",
+        lambda x: drawn(plotting.compared_matrices({"a": (x, CORRELATIONS)})),
+        CORRELATIONS,
+        *UNKNOWN,
+    ),
+    ("embedding_grid", "points", embedded, TABLE[:, :2]),
+    ("embedding_grid", "labels", lambda x: embedded(labels=x), CLASSES),
+    (
+        "histograms",
+        "share",
+        lambda x: drawn(plotting.histograms({"a": (np.arange(13.0), x)})),
+        VECTOR,
+        *UNKNOWN,
+    ),
+    (
+        "histograms",
+        "edges",
+        lambda x: drawn(plotting.histograms({"a": (x, VECTOR[:11])})),
+        np.arange(12.0),
+    ),
+    (
+        "layer_matrices",
+        "matrix",
+        lambda x: drawn(plotting.layer_matrices({"a": x}, list("abcdefghijkl"))),
+        CORRELATIONS,
+        *UNKNOWN,
+    ),
+    ("lorenz", "pattern", lambda x: drawn(plotting.lorenz({"a": x})), VECTOR),
+)
 LABELS = [
     *rows(
         "layers",
@@ -328,7 +402,7 @@ LABELS = [
         ("rank_within", "labels", accuracy.rank_within, CLASSES, *GROUPS, "empty"),
     ),
 ]
-ROWS = NUMBERS + NETWORKS + LABELS
+ROWS = NUMBERS + NETWORKS + FIGURES + LABELS
 # Public names of metrics that take no array, or only what another one has made.
 NO_ARRAYS = {
     "sparsity.psi_noise",
@@ -368,6 +442,8 @@ def mapped(x, folder):
 
 
 def frame(x, folder):
+    if x.ndim == 3:
+        return [frame(part, folder) for part in x]
     kind = pd.Series if x.ndim == 1 else pd.DataFrame
     return kind(x, index=np.arange(len(x))[::-1])
 

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from helpers.plotting.arrays import drawable
 from helpers.plotting.depth import depth_axis, one_legend
 from helpers.plotting.style import COLOURS, LINES, WIDTH, number, short_names
 
@@ -48,6 +49,8 @@ def histograms(
     for axis in axes.flat[len(ours) :]:
         axis.axis("off")
     for axis, (layer, (edges, share)) in zip(axes.flat, ours.items(), strict=False):
+        share = drawable(share, f"share of {layer!r}", 1)
+        edges = drawable(edges, f"edges of {layer!r}", 1, finite=True)
         axis.stairs(share, edges, fill=True, color=COLOURS[0], alpha=0.75, label="ours")
         axis.set_yscale("log")
         width = 0.06 * (edges[-1] - edges[0])
@@ -84,7 +87,8 @@ def compared_histograms(
 
     Args:
         samples: layer -> what a sample is called ("ours", "published"; "units", "random
-            directions") -> its values, of any shape; NaN are left out.
+            directions") -> its values, of any shape; NaN and infinity are left
+            out.
         label: of the x axis.
         limits: ends of the x axis; default: of the values. The share of a sample's values
             that lie outside is written into the panel.
@@ -100,7 +104,8 @@ def compared_histograms(
     for axis in axes.flat[len(samples) :]:
         axis.axis("off")
     for axis, (layer, named) in zip(axes.flat, samples.items(), strict=False):
-        known = {name: np.asarray(x, float)[np.isfinite(x)] for name, x in named.items()}
+        known = {name: drawable(x, f"sample {name!r}") for name, x in named.items()}
+        known = {name: x[np.isfinite(x)] for name, x in known.items()}
         every = np.concatenate(list(known.values()))
         low, high = limits or (every.min(), every.max())
         edges = np.linspace(low, high, bins + 1)
@@ -207,7 +212,7 @@ def lorenz(patterns: Mapping[str, ArrayLike], gini: Mapping[str, float] | None =
     fig, axis = plt.subplots(figsize=(5.6, 4.6))
     axis.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":")
     for k, (label, values) in enumerate(patterns.items()):
-        values = np.asarray(values, float)
+        values = drawable(values, f"pattern {label!r}", 1, finite=True)
         if not values.sum() > 0 or values.min() < 0:
             raise ValueError(f"pattern {label!r}: a Lorenz curve needs values >= 0, some above 0")
         share = np.insert(np.cumsum(np.sort(values)) / np.sum(values), 0, 0)

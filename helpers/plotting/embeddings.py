@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
+from helpers.plotting.arrays import class_indices, drawable
 from helpers.plotting.scatter import name_points
 from helpers.plotting.style import COLOURS, WIDTH
 
@@ -72,12 +73,14 @@ def embedding_grid(
         class_names: a name for each class, written at the centroid of its points.
         title: above the figure.
     """
+    panels = {key: drawable(x, f"points of {key}", 2, finite=True) for key, x in panels.items()}
+    labels = class_indices(labels, len(next(iter(panels.values()))), len(class_names))
     layers: dict[str, list[str]] = {}
     for condition, layer in panels:
         layers.setdefault(condition, []).append(layer)
     shared = [(c, own[0]) for c, own in layers.items() if len(own) == 1 < len(panels)]
     rows = [[*shared, *((c, layer) for layer in own)] for c, own in layers.items() if len(own) > 1]
-    rows = rows or [shared]
+    rows = rows or [list(panels)]
     side = min(3.1, WIDTH / len(rows[0]))
     fig, axes = plt.subplot_mosaic(
         [[", ".join(reversed(key)) for key in row] for row in rows],

@@ -12,6 +12,7 @@ import pandas as pd
 from IPython import display
 from PIL import Image
 
+from helpers.plotting.arrays import class_indices, drawable
 from helpers.plotting.style import COLOURS
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def embedding_explorer(
     """
     import altair as alt
 
+    panels = {key: drawable(x, f"points of {key!r}", 2, finite=True) for key, x in panels.items()}
+    labels = class_indices(labels, len(images), len(class_names))
     layers = list(panels)
     table = pd.DataFrame({"c": np.asarray(class_names)[labels]})
     for k, points in enumerate(panels.values()):

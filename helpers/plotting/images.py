@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from helpers.data import ImageSet, LabelledImages
+from helpers.plotting.arrays import drawable
 from helpers.plotting.style import COLOURS, SEQUENTIAL, WIDTH, short_names
 
 
@@ -105,6 +106,7 @@ def activation_maps(
         channels: maps per layer.
         columns: of the picture, which is drawn beside all rows.
     """
+    maps = {layer: drawable(x, f"maps of {layer!r}", 3, finite=True) for layer, x in maps.items()}
     size = (1.35 * (channels + columns) + 0.4, 1.35 * len(maps) + 0.3)
     fig, axes = plt.subplots(len(maps), channels + columns, figsize=size, squeeze=False)
     grid = axes[0, 0].get_gridspec()

@@ -12,6 +12,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from helpers.plotting.arrays import drawable
 from helpers.plotting.depth import depth_axis
 from helpers.plotting.style import DIVERGING, SEQUENTIAL, WIDTH, number, short_names
 
@@ -39,6 +40,7 @@ def layer_matrices(
         wrap: panels per row.
         stages: layer -> the part of the network that it is in; lines are drawn between parts.
     """
+    matrices = {title: drawable(x, f"matrix {title!r}", 2) for title, x in matrices.items()}
     wrap = min(wrap, len(matrices))
     lines = -(-len(matrices) // wrap)
     side = min((0.5 if numbers else 0.3) * len(layers) + 1.7, (WIDTH - 1) / wrap)
@@ -81,6 +83,7 @@ def clustered_matrices(
         orders: what the order is called -> (images,) indices.
         label: of the values.
     """
+    matrices = {layer: drawable(x, f"matrix {layer!r}", 2) for layer, x in matrices.items()}
     names = short_names(list(matrices))
     size = (min(WIDTH, 1.9 * len(matrices) + 0.6), 2.3 * len(orders) + 0.3)
     fig, axes = plt.subplots(len(orders), len(matrices), figsize=size, squeeze=False)
@@ -115,6 +118,10 @@ def compared_matrices(
         label: of the values.
         wrap: columns; more layers go into further blocks of three rows.
     """
+    pairs = {
+        layer: tuple(drawable(x, f"matrix {layer!r}", 2) for x in pair)
+        for layer, pair in pairs.items()
+    }
     off = {layer: ours - theirs for layer, (ours, theirs) in pairs.items()}
     both = [matrix for pair in pairs.values() for matrix in pair]
     apart = [matrix[np.triu_indices(len(matrix), 1)] for matrix in both]

@@ -51,6 +51,13 @@ def test_the_grid_has_a_row_for_each_condition_and_names_every_class_at_its_cent
     assert text.xy == pytest.approx(tuple(centroid))
 
 
+def test_one_embedding_is_a_figure():
+    labels = np.arange(30) % 3
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    fig = plotting.embedding_grid({("trained", "last"): points}, labels, list("abc"))
+    assert [axis.get_title() for axis in fig.axes] == ["last, trained"]
+
+
 def test_what_all_rows_share_is_drawn_once(panels):
     points, labels = panels
     once = {("pixels", "input"): points["trained", "input"]}
