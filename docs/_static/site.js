@@ -24,10 +24,13 @@ function zoomable() {
   }
 }
 
-// What a button shows is its name.
+// What a button shows is part of its name.
 function named() {
-  for (const button of document.querySelectorAll("summary[aria-label], .search-button-field")) {
-    button.removeAttribute("aria-label");
+  for (const fold of document.querySelectorAll("summary[aria-label]")) {
+    fold.removeAttribute("aria-label");
+  }
+  for (const button of document.querySelectorAll(".search-button-field")) {
+    button.setAttribute("aria-label", button.textContent.replace(/\s+/g, " ").trim());
   }
 }
 
@@ -49,7 +52,7 @@ async function interactive() {
     const description = JSON.parse(figure.querySelector("script").textContent);
     const drawn = document.createElement("div");
     figure.append(drawn);
-    await window.vegaEmbed(drawn, description, { renderer: "svg", actions: false });
+    await window.vegaEmbed(drawn, description, { renderer: "canvas", actions: false });
   }
 }
 

@@ -13,7 +13,7 @@ from helpers.plotting.distributions import (
     lorenz,
 )
 from helpers.plotting.embeddings import embedding_grid
-from helpers.plotting.explorer import embedding_explorer
+from helpers.plotting.explorer import embedding_explorer, layer_explorer
 from helpers.plotting.images import (
     activation_maps,
     class_examples,
@@ -52,6 +52,7 @@ __all__ = [
     "embedding_grid",
     "histograms",
     "image_grid",
+    "layer_explorer",
     "layer_matrices",
     "layer_scatter",
     "light_picture",

@@ -72,3 +72,37 @@ def test_the_slider_moves_points_linearly_from_layer_to_layer(explorer):
 def test_altair_is_loaded_by_the_explorer_only():
     code = "import sys; from helpers import plotting; sys.exit('altair' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def curves():
+    layers = [("A", "conv1", 0), ("A", "fire2", 1), ("B", "mixed0", 0)]
+    rows = [(n, m, layer, d, 0.1 * d, None, 0.2) for m in ("gini", "psi") for n, layer, d in layers]
+    columns = ["network", "measure", "layer", "depth", "value", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_all_pairs_of_measure_and_network_can_be_chosen():
+    spec = plotting.layer_explorer(curves(), "layers").chart.to_dict()
+    selects = [p for p in spec["params"] if "bind" in p and "options" in p["bind"]]
+    pairs = ["gini — A", "gini — B", "psi — A", "psi — B"]
+    assert [p["bind"]["options"] for p in selects] == [pairs, pairs]
+    assert [p["value"] for p in selects] == pairs[:2]
+    points = pd.read_csv(
+        io.StringIO(
+            next(iter(spec["datasets"].values())) if "datasets" in spec else spec["data"]["values"]
+        )
+    )
+    assert list(points["short"]) == ["c1", "f2", "m0"] * 2
+    assert points["low"].isna().all() and set(points["high"]) == {0.2}
+
+
+def test_two_values_for_one_point_are_refused():
+    with pytest.raises(ValueError, match="more than one value.*gini — A"):
+        plotting.layer_explorer(pd.concat([curves(), curves()]))
+
+
+def test_the_layer_explorer_becomes_a_figure():
+    import vl_convert
+
+    spec = plotting.layer_explorer(curves()).chart.to_dict()
+    assert "c1" in vl_convert.vegalite_to_svg(spec, vl_version="5.20")
