@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: run reproduce test fuzz lab bench site lint format requirements clean
+.PHONY: run reproduce test fuzz lab bench site student address \
+	floor lint format requirements clean
 
 run: $(READY)  ## every notebook in the quick profile, offline
 	$(BIN)/python -m tools.run_notebooks --profile quick
@@ -31,6 +32,21 @@ bench: $(READY)  ## speed and memory as ratios; BENCH="gini psi" for some
 site: $(READY)  ## the notebooks, measures and lesson plans as pages, in build/site
 	$(BIN)/python -m tools.build_site
 	$(BIN)/python -m tools.check_site
+
+student: $(READY)  ## the notebooks without solutions and outputs, in build/student
+	$(BIN)/python -m tools.student_notebooks
+
+address: $(READY)  ## the repository's address everywhere; REPO=owner/name
+	$(BIN)/python -m tools.set_address $(REPO)
+
+FLOOR := build/floor
+floor: $(READY)  ## the oldest versions that pyproject.toml admits, and the tests of helpers with them
+	$(BIN)/uv venv --quiet --clear --python 3.11 $(FLOOR)
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --python-version 3.11 \
+		--extra cluster --extra report pyproject.toml -o $(FLOOR)/requirements.txt
+	$(BIN)/uv pip install --quiet --python $(FLOOR) -r $(FLOOR)/requirements.txt pytest hypothesis
+	$(BIN)/uv pip install --quiet --python $(FLOOR) --no-deps --editable .
+	$(FLOOR)/bin/python -m pytest tests/data tests/layers tests/metrics tests/models tests/plotting
 
 lint: $(READY)  ## ruff on code and notebooks
 	$(BIN)/ruff check .

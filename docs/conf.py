@@ -43,7 +43,7 @@ html_js_files = ["site.js"]
 html_domain_indices = False
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": [], "glossary": [], "bibliography": [], "cluster": []}
+html_sidebars = {"index": [], "glossary": [], "bibliography": [], "cluster": [], "explorer": []}
 html_theme_options = {
     "github_url": build_site.REPOSITORY,
     "header_links_before_dropdown": 8,

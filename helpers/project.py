@@ -10,7 +10,16 @@ from typing import TypeVar
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED_RESULTS = ROOT / "data" / "results"
 
-__all__ = ["COMMITTED_RESULTS", "ROOT", "Profile", "cores", "current", "downloads", "shown"]
+__all__ = [
+    "COMMITTED_RESULTS",
+    "ROOT",
+    "Profile",
+    "cores",
+    "current",
+    "downloads",
+    "shipped",
+    "shown",
+]
 
 T = TypeVar("T")
 
@@ -63,6 +72,21 @@ def current() -> Profile:
 def downloads() -> Path:
     """Return the folder of local data: LAYERS_DATA if set, "~" expanded, else data/downloads."""
     return Path(os.environ.get("LAYERS_DATA") or ROOT / "data" / "downloads").expanduser()
+
+
+def shipped(path: Path) -> Path:
+    """Return the path of a file that the repository holds.
+
+    Raises:
+        FileNotFoundError: it is not there, as when `helpers` was installed by itself.
+    """
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{shown(path)} is not there: helpers was installed without the repository that holds"
+            " it. Clone the repository and `pip install --editable` it; measures, layers and"
+            " figures work without."
+        )
+    return path
 
 
 def cores() -> int:

@@ -58,3 +58,11 @@ def test_shown_paths_never_start_at_the_root():
 def test_a_worker_of_a_cluster_says_how_many_cores_it_may_use(monkeypatch):
     monkeypatch.setenv("LAYERS_CORES", "5")
     assert project.cores() == 5
+
+
+def test_a_missing_file_of_the_repository_says_what_to_do(tmp_path):
+    there = tmp_path / "weights.npz"
+    with pytest.raises(FileNotFoundError, match=r"weights\.npz is not there.*Clone the repository"):
+        project.shipped(there)
+    there.touch()
+    assert project.shipped(there) == there

@@ -25,8 +25,8 @@ import nbformat
 from nbformat import NotebookNode
 from PIL import Image
 
-from helpers import project
-from tools import measure_pictures, update_readme
+from helpers import plotting, project
+from tools import layer_table, measure_pictures, update_readme
 from tools.run_notebooks import find
 
 ABOUT = tomllib.loads((project.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -66,6 +66,7 @@ def stage(folder: Path) -> None:
         (folder / name).mkdir()
     shutil.copytree(project.ROOT / "figures", folder / "figures", dirs_exist_ok=True)
     shutil.copytree(project.ROOT / "figures", folder / "_static" / "figures")
+    explorer = plotting.layer_explorer(layer_table.layer_table())
     texts, terms = alternative_texts(), glossary_terms()
     for path in find():
         notebook = prepared(nbformat.read(path, as_version=4), path, texts, terms, folder)
@@ -75,6 +76,7 @@ def stage(folder: Path) -> None:
         "generated/cards.md": cards(),
         "notebooks/index.md": notebooks_page(),
         "bibliography.md": bibliography(),
+        "generated/explorer.html": interactive_figure(explorer.chart.to_dict()),
         **api_pages(),
     }.items():
         (folder / name).write_text(text, encoding="utf-8")

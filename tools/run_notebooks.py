@@ -68,7 +68,7 @@ import sys
 
 if "google.colab" in sys.modules:
     !git clone --quiet --depth 1 {project_table["urls"]["Repository"]}
-    %cd layer-notebooks
+    %cd {project_table["urls"]["Repository"].rsplit("/", 1)[1]}
     %pip install --quiet {" ".join(packages)}"""
 
 

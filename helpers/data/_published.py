@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers import project
 from helpers.data._registry import TABLES
 
 
@@ -22,7 +23,7 @@ def published(source: str | None = None) -> pd.DataFrame:
     Raises:
         ValueError: no source has that id; the message lists those there are.
     """
-    table = pd.read_csv(TABLES / "published.csv")
+    table = pd.read_csv(project.shipped(TABLES / "published.csv"))
     if source is None:
         return table
     chosen = table[table.source == source]
@@ -45,7 +46,7 @@ def published_similarities() -> dict[str, np.ndarray]:
         not name the photos within a category; their order there is the one that fits
         best over Mul … mixed_8, so that agreement in these layers is partly by choice.
     """
-    table = pd.read_csv(TABLES / "guest_love_2017_similarity.csv")
+    table = pd.read_csv(project.shipped(TABLES / "guest_love_2017_similarity.csv"))
     first, second = table.pop("first"), table.pop("second")
     matrices = {}
     for layer, r in table.items():

@@ -113,5 +113,5 @@ def verify(name: str) -> pd.DataFrame:
 
 
 def _rows(table: str) -> list[dict[str, str]]:
-    with open(TABLES / table, newline="", encoding="utf-8") as lines:
+    with open(project.shipped(TABLES / table), newline="", encoding="utf-8") as lines:
         return list(csv.DictReader(lines))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from helpers import project
 from helpers.data._fetching import fetch
 from helpers.data._registry import TABLES
 
@@ -57,7 +58,7 @@ def superordinate(wnids: Iterable[str]) -> NDArray[np.str_]:
         (n,) the groups of data/imagenet_groups.csv, whose rows are ranges of ids, ends
         included; within such a range all of ImageNet's classes belong to the group.
     """
-    groups = pd.read_csv(TABLES / "imagenet_groups.csv")
+    groups = pd.read_csv(project.shipped(TABLES / "imagenet_groups.csv"))
     wnids = np.asarray(list(wnids), str)
     found = np.full(len(wnids), "", dtype=object)
     for row in groups.itertuples():

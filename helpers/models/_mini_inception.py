@@ -41,7 +41,7 @@ def mini_inception(
     """
     model = architecture(seed, side, logits)
     if trained:
-        with np.load(WEIGHTS) as weights:
+        with np.load(project.shipped(WEIGHTS)) as weights:
             model.set_weights([weights[name] for name in weights])
         weights = (WEIGHTS.name, partial(preprocess, side=side), data.sha256(WEIGHTS))
         model.card = Card("mini-Inception", *weights)

@@ -27,7 +27,7 @@ def squeezenet() -> keras.Model:
     convolutions, joined) and conv10 are those after ReLU.
     """
     model = architecture()
-    with np.load(WEIGHTS) as weights:
+    with np.load(project.shipped(WEIGHTS)) as weights:
         for layer in model.layers:
             if layer.weights:
                 parts = [weights[f"{layer.name}/{part}"] for part in ("kernel", "bias")]

@@ -190,13 +190,21 @@ def _panel(name: str, curves: list[str], chosen: int) -> altair.LayerChart:
     base = (
         alt.Chart()
         .transform_filter(f"datum.curve === {name}")
-        .encode(x=alt.X("short:N", sort=alt.SortField("depth"), title="layer, in order of depth"))
+        .encode(
+            x=alt.X(
+                "short:N",
+                sort=alt.SortField("depth"),
+                title="layer, in order of depth",
+                axis=alt.Axis(labelAngle=-45),
+            )
+        )
     )
     value = alt.Y("value:Q", title="value", scale=alt.Scale(zero=False))
     about = [alt.Tooltip("layer:N"), *(alt.Tooltip(f"{c}:Q") for c in ("value", "low", "high"))]
     colour = "#{:02x}{:02x}{:02x}".format(*(int(255 * part) for part in COLOURS[0]))
     line = base.mark_line(color=colour).encode(y=value, order="depth:Q")
-    interval = base.mark_rule(color=colour, strokeWidth=2).encode(y="low:Q", y2="high:Q")
+    known = base.transform_filter("isValid(datum.low) && isValid(datum.high)")
+    interval = known.mark_rule(color=colour, strokeWidth=2).encode(y="low:Q", y2="high:Q")
     points = base.mark_circle(color=colour, opacity=1).encode(
         y=value,
         size=alt.condition(near, alt.value(160), alt.value(50)),
