@@ -116,6 +116,7 @@ def prepared(
             about = _what_to_look_for(cell.source) or about
             text = _BADGES.sub(_launch(path) + "\n", cell.source, count=1)
             text = with_terms(text, terms)
+            text = text.replace("](../docs/", "](/")
             cell.source = _LINK.sub(lambda m: f"]({_in_repository(m[1])})", text)
         else:
             _fold(cell)
@@ -183,7 +184,7 @@ def _outputs(
     cell: NotebookNode, number: str, texts: dict[str, str], about: str, folder: Path
 ) -> list[NotebookNode]:
     outputs, k, saved = [], 0, [n for n in _SAVED.findall(cell.source) if n[:2] == number]
-    pictures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+    pictures = [o for o in cell.outputs if _kind(o)]
     interactive = any("vegalite" in kind for o in cell.outputs for kind in o.get("data", {}))
     saved = list(dict.fromkeys(saved)) if "plotting.save(" in cell.source else []
     for output in cell.outputs:
@@ -191,16 +192,22 @@ def _outputs(
         vega = next((value for kind, value in data.items() if "vegalite" in kind), None)
         if vega:
             outputs.append(_as_html(interactive_figure(vega)))
-        elif "image/png" in data:
+        elif kind := _kind(output):
             name = saved[k] if len(saved) == len(pictures) else ""
             key = name or f"{number}/{cell.id}" + (f"/{k}" if len(pictures) > 1 else "")
             text = alternative_text(name, texts) if name else texts.get(key, "")
-            file = f"{key.replace('/', '_')}.png"
-            outputs.append(_as_html(_picture(data["image/png"], file, text or about, name, folder)))
+            file = f"{key.replace('/', '_')}.{kind.split('/')[1]}"
+            outputs.append(_as_html(_picture(data[kind], file, text or about, name, folder)))
             k += 1
         elif not (interactive and "cdn.jsdelivr.net" in str(data.get("text/html", ""))):
             outputs.append(_focusable(output))
     return outputs
+
+
+def _kind(output: NotebookNode) -> str:
+    """Return an output's kind of picture, "" if it is none."""
+    there = output.get("data", {})
+    return next((k for k in ("image/png", "image/gif", "image/jpeg") if k in there), "")
 
 
 def interactive_figure(description: dict) -> str:
@@ -312,7 +319,7 @@ def bibliography() -> str:
         section = re.search(
             r"(?:^#+ |\*\*)References(.*?)(?=^#|\Z)", text, re.DOTALL | re.MULTILINE
         )
-        for entry in re.findall(r"^[*-] (.+)$", section[1] if section else "", re.MULTILINE):
+        for entry in _entries(section[1] if section else ""):
             entry = re.sub(r"\s*\(notebooks? [\d, and]+\)$", "", entry.strip())
             year = re.search(r"\b(?:19|20)\d\d\b", entry)
             key = (re.match(r"[^\s,&]+", entry)[0], year[0] if year else "", _venue(entry))
@@ -361,6 +368,14 @@ def _figure_of(number: str) -> str:
     there = sorted(path.stem for path in (project.ROOT / "figures").glob(f"{number}_*.png"))
     chosen = [name for name in update_readme.GALLERY if name in there]
     return next(iter(chosen or there), "")
+
+
+def _entries(section: str) -> list[str]:
+    """Return the entries of a list of references, or of a paragraph of them."""
+    if listed := re.findall(r"^[*-] (.+)$", section, re.MULTILINE):
+        return listed
+    paragraph = section.strip("*. ").split("\n\n")[0]
+    return [e.strip() for e in re.split(r"\.\s+(?=[^.()]{2,90}\((?:19|20)\d\d\))", paragraph) if e]
 
 
 def _venue(entry: str) -> str:
