@@ -167,7 +167,8 @@ def layer_explorer(table: pd.DataFrame, title: str = "") -> Explorer:
     table["short"] = table.groupby("network")["layer"].transform(_all_short)
     curves = list(dict.fromkeys(table["curve"]))
     rows = table.drop(columns=["network", "measure"]).to_csv(index=False, float_format="%.4g")
-    data = alt.InlineData(rows, format=alt.CsvDataFormat(type="csv"))
+    numbers = dict.fromkeys(["depth", "value", "low", "high"], "number")
+    data = alt.InlineData(rows, format=alt.CsvDataFormat(type="csv", parse=numbers))
     panels = [_panel(name, curves, k) for k, name in enumerate(("upper", "lower"))]
     chart = alt.vconcat(*panels, data=data).properties(title=title).configure_view(stroke=None)
     return Explorer(chart, "layers")

@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -101,8 +102,12 @@ def test_two_values_for_one_point_are_refused():
         plotting.layer_explorer(pd.concat([curves(), curves()]))
 
 
-def test_the_layer_explorer_becomes_a_figure():
+def test_layers_stand_in_order_of_depth():
     import vl_convert
 
-    spec = plotting.layer_explorer(curves()).chart.to_dict()
-    assert "c1" in vl_convert.vegalite_to_svg(spec, vl_version="5.20")
+    rows = [("A", "gini", f"mixed{d}", d, 0.1, 0.0, 0.2) for d in range(12)]
+    table = pd.concat([curves(), pd.DataFrame(rows, columns=curves().columns).assign(network="C")])
+    spec = plotting.layer_explorer(table[table["network"] != "B"]).chart.to_dict()
+    next(p for p in spec["params"] if p["name"] == "upper")["value"] = "gini — C"
+    svg = vl_convert.vegalite_to_svg(spec, vl_version="5.20")
+    assert re.findall(r">(m\d+)<", svg) == [f"m{d}" for d in range(12)]
