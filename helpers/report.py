@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -142,8 +143,8 @@ def judge(
         The table with its whole texts: claim, published, ours, rule and verdict with its reason.
 
     Raises:
-        ValueError: an id without a row in data/claims.csv, a row without a verdict, or None
-            without a reason.
+        ValueError: an id without a row in data/claims.csv, a row without a verdict, None
+            without a reason, or a verdict on NaN or infinity.
         TypeError: holds is anything else.
     """
     if source_network is None:
@@ -160,7 +161,10 @@ def judge(
         for subject, outcome in by_id.get(row.id, {"": (None, None)}).items():
             ours, holds, why = outcome if len(outcome) == 3 else (*outcome, "")
             holds, why = (None, OTHER_NETWORK) if other else (holds, why)
-            verdict = _verdict(f"{notebook}, {row.id}", holds, why)
+            where = f"{notebook}, {row.id}"
+            verdict = _verdict(where, holds, why)
+            if holds is not None and isinstance(ours, float) and not math.isfinite(ours):
+                raise ValueError(f"{where}: {ours} decides nothing: pass None, and why")
             text = f"{subject}: {row.claim}" if subject else row.claim
             shown = (text, row.published, _shown(ours), row.rule, verdict, why)
             rows.append((row.id, row.source, *shown))

@@ -1,3 +1,4 @@
+import errno
 import os
 import warnings
 
@@ -131,6 +132,19 @@ def test_whatever_error_a_damaged_file_causes_it_is_computed_again(
     with pytest.warns(UserWarning, match="damaged .*encrypted"):
         cached(tmp_path, KEY, compute)
     assert compute.calls == 2
+
+
+def test_a_full_disk_costs_a_warning_only(tmp_path, compute, monkeypatch):
+    def full(path, **arrays):
+        with open(path, "wb") as file:
+            file.write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.warns(UserWarning, match="could not be kept in the cache .*No space left"):
+        found = cached(tmp_path, {"kind": "square", "of": 3}, compute)
+    assert found
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_killed_run_left_is_removed(tmp_path, compute):
