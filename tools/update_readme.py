@@ -18,7 +18,7 @@ from tools.run_notebooks import MEASURED, find
 README = project.ROOT / "README.md"
 # Figure → caption, in the order shown.
 GALLERY = {
-    "00_one_network": "Inception-v3 from the input to the output, through six measures at once",
+    "00_one_network": "Inception-v3 from the input to the output, through four measures at once",
     "01_gini_by_layer": "How unequally each layer spreads its activation over its units, for 40 "
     "photos, and the three published numbers",
     "02_decorrelation_and_activity": "Images drift apart with depth, and fewer units take part; "
