@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -110,7 +112,8 @@ def train(
     }
 
     def fit() -> dict[str, np.ndarray]:
-        history = _fit(trained, x, y, test, callbacks, **settings)
+        with _without_warnings():
+            history = _fit(trained, x, y, test, callbacks, **settings)
         weights = {f"w{i:03}": w for i, w in enumerate(trained.get_weights())}
         return weights | {"history": history}
 
@@ -180,6 +183,18 @@ def _fit(
             )
     held.clear()
     return np.array(rows, float)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Silence what TensorFlow says when one process trains several models: that it traces anew."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _loss(name: str) -> Callable:

@@ -117,6 +117,8 @@ def test_correlations_ignore_differences_between_networks():
     assert found.loc["gini", "rho"] == pytest.approx(1)
     assert abs(found.loc["class_sparseness", "rho"]) < 0.4
     assert (found["filters"] == 48).all()
+    dead = table.assign(dead=(table["seed"] == 2) & (table.index >= 2))
+    assert (filters.correlations(dead)["filters"] == 32).all()
 
 
 def test_a_pair_of_filters_is_compared_with_the_better_one(network):

@@ -10,6 +10,7 @@ import pandas as pd
 from helpers.metrics import intervals
 from helpers.studies.convolutional_embeddings.study import CONDITIONS, FILTERED, LAYERS, SOURCE
 from helpers.studies.ruman_2021 import claims as mlp_claims
+from helpers.studies.ruman_2021.study import under_both
 
 # Which way is better: more (+1) or less (-1); a single filter is published by two of them.
 BETTER = mlp_claims.BETTER
@@ -53,9 +54,7 @@ def by_layer(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     filtered = table["layer"].isin(FILTERED)
     single = filtered & (table["part"] != "whole") & table["measure"].isin(BY_FILTER)
     rows = table[single | ~filtered & table["measure"].isin(BETTER)]
-    pixels = rows["condition"] == "pixels"
-    both = [rows[pixels].assign(condition=condition) for condition in CONDITIONS]
-    rows = pd.concat([*both, rows[~pixels]])
+    rows = under_both(rows)
     keys = ["dataset", "condition", "layer", "measure"]
     found = rows.groupby(keys, sort=False)["value"].mean().reset_index()
     return found.assign(depth=found["layer"].map(LAYERS.index))
@@ -71,6 +70,12 @@ def beside_published(ours: pd.DataFrame, published: pd.DataFrame) -> pd.DataFram
     keys = ["dataset", "condition", "layer", "measure"]
     theirs = published[[*keys, "value"]].rename(columns={"value": "published"})
     rows = ours[ours["measure"].isin(BY_FILTER)].merge(theirs, on=keys, how="left")
+    return rows.assign(**{"data set": rows["dataset"].map(TITLES)})
+
+
+def drawn(table: pd.DataFrame) -> pd.DataFrame:
+    """Prepare a table of `study` for `plotting.against_depth`: titles, pixels in both curves."""
+    rows = under_both(table)
     return rows.assign(**{"data set": rows["dataset"].map(TITLES)})
 
 
@@ -140,7 +145,8 @@ def _directions(layers: pd.DataFrame, dataset: str) -> dict[str, Verdict]:
         gain = own[LAST] - own["input"]
         text = ", ".join(f"{m} {v:+.3f}" for m, v in gain.items())
         found[claim] = verdict(gain * sign > 0, text)
-    gain = pd.concat({layer: trained[layer] - trained["input"] for layer in FILTERED})
+    there = [layer for layer in FILTERED if layer in trained.index.unique("layer")]
+    gain = pd.concat({layer: trained[layer] - trained["input"] for layer in there})
     gain = gain[gain.index.get_level_values(-1).isin(BY_FILTER)].dropna()
     texts = [f"{layer} {m} {v:+.3f}" for (layer, m), v in gain.items()]
     return found | {"filters-worse": verdict(gain < 0, ", ".join(texts))}

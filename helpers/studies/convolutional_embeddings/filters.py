@@ -21,6 +21,8 @@ from helpers.studies.ruman_2021 import study as mlp_study
 
 SPARSENESS = {"gini": "Gini of all activations", "class_sparseness": "sparseness over classes"}
 
+FEWEST = 3  # filters that can be ranked
+
 
 def measure(network: Network, n: int) -> pd.DataFrame:
     """Measure every filter of the layers with maps, on test images.
@@ -78,11 +80,14 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row per data set, condition, layer and sparseness of SPARSENESS: filters (live ones),
-        rho, low, high, p, and p_holm, corrected for all rows.
+        rho, low, high, p, and p_holm, corrected for all rows. A network's layer with fewer than
+        three live filters is left out.
     """
     rows = []
     keys = ["dataset", "condition", "layer"]
-    for place, own in table[~table["dead"]].groupby(keys, sort=False):
+    live = table[~table["dead"]]
+    live = live[live.groupby([*keys, "seed"])["kNN"].transform("size") >= FEWEST]
+    for place, own in live.groupby(keys, sort=False):
         for sparseness in SPARSENESS:
             x, y = within_networks(own, sparseness), within_networks(own, "kNN")
             test = intervals.correlation_test(x, y)

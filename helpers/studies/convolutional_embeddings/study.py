@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,6 +21,7 @@ FILTERED = LAYERS[1:3]  # layers with maps; layer3's maps are single numbers
 CONDITIONS = mlp_study.CONDITIONS
 INPUT, KEYS = mlp_study.INPUT, mlp_study.KEYS
 Key = mlp_study.Key
+CACHE = mlp_study.CACHE
 SEEDS = (0, 1, 2)
 EPOCHS = 5
 IMAGES = 5000  # that the source embeds
@@ -102,6 +104,7 @@ def train_network(
     configuration: str = SOURCE,
     images: int | None = None,
     epochs: int = EPOCHS,
+    cache: Path | str | None = None,
 ) -> Network:
     """Train a network as the source did: batches of 64, SGD with momentum 0.9.
 
@@ -111,6 +114,7 @@ def train_network(
         configuration: one of CONFIGURATIONS.
         images: only the first training images; default: all.
         epochs: passes over them.
+        cache: folder that keeps the trained weights.
     """
     width, loss = CONFIGURATIONS[configuration]
     untrained = models.small_cnn(width, len(arrays.class_names), seed)
@@ -123,6 +127,7 @@ def train_network(
         epochs=epochs,
         seed=seed,
         loss=loss,
+        cache=cache,
     )
     return Network(arrays, seed, untrained, trained, curve.assign(dataset=arrays.name, seed=seed))
 
@@ -174,6 +179,7 @@ def grid(
     images: int,
     epochs: int,
     n: int = TEST_IMAGES,
+    cache: Path | str | None = None,
 ) -> pd.DataFrame:
     """Train every configuration with every seed, and score its layers on test images.
 
@@ -183,6 +189,7 @@ def grid(
         images: training images.
         epochs: passes over them.
         n: test images.
+        cache: folder that keeps the trained weights.
 
     Returns:
         Columns GRID_COLUMNS and value: kNN and d_s of every layer before and after training, and
@@ -191,7 +198,7 @@ def grid(
     rows = []
     for configuration in CONFIGURATIONS:
         for seed in seeds:
-            network = train_network(arrays, seed, configuration, images, epochs)
+            network = train_network(arrays, seed, configuration, images, epochs, cache)
             chosen = mlp_study.draw(arrays, seed, n)
             labels = arrays.y_test[chosen]
             about = (arrays.name, configuration, seed)
@@ -209,6 +216,7 @@ def embed(
     networks: Sequence[Network],
     n: int = IMAGES,
     steps: Mapping[str, int] = STEPS,
+    cache: Path | str | None = None,
     processes: int = 2,
 ) -> dict[store.Name, np.ndarray]:
     """Embed the first n training images by t-SNE, with the source's settings.
@@ -220,13 +228,14 @@ def embed(
         networks: of one data set.
         n: images.
         steps: layer → take every so many-th filter; dead ones are left out.
+        cache: folder that keeps the embeddings; it must be there.
         processes: how many embeddings are computed at a time.
 
     Returns:
         (seed, "tsne", (condition, layer)) → (n, 2) positions; the third filter of layer 2 is
         the layer "layer2, filter 3".
     """
-    return store.compute(_jobs(networks, n, steps), None, processes)
+    return store.compute(_jobs(networks, n, steps), cache, processes)
 
 
 def _jobs(networks: Sequence[Network], n: int, steps: Mapping[str, int]) -> Iterator[store.Job]:
