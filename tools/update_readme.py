@@ -28,6 +28,8 @@ GALLERY = {
     "04_psi_by_layer": "How sparsely three networks code 101 categories, above noise of the same "
     "width; crosses are AlexNet's published medians",
     "05_mnist_tsne": "What each layer of an MLP makes of MNIST, before and after training",
+    "07_filters": "Filters of a small CNN from the best to the worst, each alone, and how sparse "
+    "they are",
 }
 HELPERS = project.ROOT / "helpers"
 ROOMS = ("data", "models", "layers", "metrics", "plotting", "report", "project", "studies")
