@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from itertools import permutations
 from timeit import repeat
@@ -314,40 +315,122 @@ def recovery_by_layer(
     return pd.concat(table, ignore_index=True), trend
 
 
+def to_colours(r: ArrayLike) -> Array:
+    """Round correlations to the published colours: the middles of 256 steps from -1 to 1."""
+    return (np.floor((np.asarray(r) + 1) * 128) + 0.5) / 128 - 1
+
+
+def effect_of_colours(
+    ours: Mapping[str, ArrayLike],
+    published: Mapping[str, ArrayLike],
+    chosen: Sequence[str],
+    category: ArrayLike,
+    related: Sequence[tuple[str, str]],
+) -> pd.DataFrame:
+    """Say what the AUC of related categories rests on where correlations are rounded to colours.
+
+    Args:
+        ours: layer -> (images, images).
+        published: the same layers.
+        chosen: layers to look at.
+        category: (images,).
+        related: pairs of categories that are related.
+
+    Returns:
+        A row per layer and matrix ("published", "ours", "ours, rounded"): "AUC, related"
+        (`recovery`); "ties", the share of comparisons of a related with an unrelated pair of
+        images that are equal; "different values" between categories.
+    """
+    category, rows = np.asarray(category), {}
+    first, second = np.triu_indices(len(category), 1)
+    other = category[first] != category[second]
+    first, second = first[other], second[other]
+    partner = {**dict(related), **{b: a for a, b in related}}
+    partners = np.array([partner.get(each, "") for each in category])
+    kin = partners[first] == category[second]
+    for layer in chosen:
+        matrices = {"published": published[layer], "ours": ours[layer]}
+        for name, m in (matrices | {"ours, rounded": to_colours(ours[layer])}).items():
+            r = np.asarray(m)[first, second]
+            rows[layer, name] = {
+                "AUC, related": float(superiority(r[kin], r[~kin])),
+                "ties": float(np.mean(r[kin][:, None] == r[~kin])),
+                "different values": len(np.unique(r)),
+            }
+    return pd.DataFrame(rows).T
+
+
+def with_and_without_places(
+    gini: Mapping[str, float],
+    correlations: Mapping[str, ArrayLike],
+    channels: Mapping[str, ArrayLike],
+    category: ArrayLike,
+    related: Sequence[tuple[str, str]],
+) -> pd.DataFrame:
+    """Compare layers' maps with their channels' means, by Gini and by `recovery`.
+
+    Args:
+        gini: layer -> mean Gini coefficient of its maps.
+        correlations: layer -> (images, images), of its maps.
+        channels: layer -> (images, channels) of the layers to compare.
+        category: see `recovery`.
+        related: see `recovery`.
+
+    Returns:
+        A row per layer.
+    """
+    rows = {}
+    for layer, means in channels.items():
+        both = [correlations[layer], similarity.correlation(means)]
+        maps, pooled = recovery(both, category, related)[1]
+        rows[layer] = {
+            "Gini, maps": gini[layer],
+            "Gini, channel means": float(sparsity.gini(means, axis=1).mean()),
+            "AUC of related, maps": maps,
+            "AUC of related, channel means": pooled,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def trade_off(
-    maps: Mapping[str, np.ndarray],
+    x: np.ndarray,
     category: ArrayLike,
     related: Sequence[tuple[str, str]],
     powers: Sequence[float] = (0.25, 0.5, 1, 2, 3),
+    repeats: int = 200,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Change layers' sparsity in two ways and see what becomes of `recovery`.
+    """Change a layer's sparsity in two ways and see what becomes of `recovery`.
 
     "averaged over places": in windows of 1, 2, 4, ... and the whole map (`average_over`);
     "raised to a power": each activation, so that the same units stay active.
 
     Args:
-        maps: layer -> (images, height, width, channels), not negative.
+        x: (images, height, width, channels), not negative.
         category: see `recovery`.
         related: see `recovery`.
         powers: to raise the activations to.
+        repeats: bootstrap samples, see `recovery_by_layer`.
+        seed: of the resampling.
 
     Returns:
-        A row per layer and step: layer, change, step, gini (mean over images), "same category"
-        and "related categories" (AUC).
+        Columns change, step, gini (mean over images), and those of `recovery_by_layer`: pairs,
+        value, low, high.
     """
-    rows = []
-    for layer, x in maps.items():
-        side = min(x.shape[1:3])
-        windows = [2**k for k in range(side.bit_length()) if 2**k < side] + [side]
-        steps = [("averaged over places", f"{w}×{w}", average_over(x, w)) for w in windows]
-        for power in powers:
-            steps.append(("raised to a power", f"^{power:g}", x**power))
-        for change, step, y in steps:
-            gini = float(np.mean(sparsity.gini(y, axis=(1, 2, 3))))
-            found = recovery([similarity.correlation(y)], category, related)[:, 0]
-            rows.append((layer, change, step, gini, *found))
-    columns = ["layer", "change", "step", "gini", "same category", "related categories"]
-    return pd.DataFrame(rows, columns=columns)
+    side = min(x.shape[1:3])
+    windows = [2**k for k in range(side.bit_length()) if 2**k < side] + [side]
+    steps = [("averaged over places", f"{w}×{w}", partial(average_over, x, w)) for w in windows]
+    steps += [("raised to a power", f"^{k:g}", partial(np.power, x, k)) for k in powers]
+    ginis, matrices = {}, {}
+    for _, step, changed in steps:
+        y = changed()
+        ginis[step] = float(np.mean(sparsity.gini(y, axis=(1, 2, 3))))
+        matrices[step] = similarity.correlation(y)
+    table, _ = recovery_by_layer(matrices, category, related, repeats, seed)
+    table = table.rename(columns={"layer": "step"})
+    table.insert(0, "change", table["step"].map({step: change for change, step, _ in steps}))
+    table.insert(2, "gini", table["step"].map(ginis))
+    return table
 
 
 def controls(
@@ -358,11 +441,11 @@ def controls(
     measures: Mapping[str, Callable[..., np.ndarray]],
     seeds: int = 5,
 ) -> pd.DataFrame:
-    """Measure a network beside three controls that have learnt less, several seeds of each.
+    """Measure a network beside four controls that have learnt less, several seeds of each.
 
-    "untrained": weights at initialisation, batch normalisation as it starts; "calibrated":
-    the same with the statistics of batch normalisation set to those of each category's first image;
-    "weights permuted": the trained network, the entries of each kernel in random order.
+    "untrained": weights and batch normalisation as they start; "permuted": the trained network,
+    the entries of each kernel in random order. Each of the two also "calibrated": with the
+    statistics of batch normalisation set to those of each category's first image.
 
     Args:
         network: the trained one, which takes the others' weights meanwhile.
@@ -375,27 +458,27 @@ def controls(
     Returns:
         The table of `layers.measure` with the columns weights and seed.
     """
+    found = []
 
-    def measured(weights: str, seed: int) -> pd.DataFrame:
-        table = layers.measure(network, images, chosen, measures=measures, progress=False)
-        return table.assign(weights=weights, seed=seed)
+    def measure(weights: str, seed: int) -> None:
+        options = {"measures": measures, "batch_size": 4, "progress": False}
+        table = layers.measure(network, images, chosen, **options)
+        found.append(table.assign(weights=weights, seed=seed))
 
     first = images[rank_within(images.category) == 0]
     trained = network.get_weights()
-    gc.collect()
-    found = [measured("trained", 0)]
+    measure("trained", 0)
+    twins = {"untrained": untrained, "permuted": partial(models.permute_weights, network)}
     # One network takes all weights in turn: a second one to run would need more memory.
     try:
         for seed in range(seeds):
-            permuted = models.permute_weights(network, seed).get_weights()
-            network.set_weights(untrained(seed=seed).get_weights())
-            gc.collect()
-            found.append(measured("untrained", seed))
-            models.calibrate(network, first)
-            found.append(measured("calibrated", seed))
-            network.set_weights(permuted)
-            found.append(measured("weights permuted", seed))
-            network.set_weights(trained)  # for the next permutation
+            for name, twin in twins.items():
+                network.set_weights(twin(seed=seed).get_weights())
+                gc.collect()
+                measure(name, seed)
+                models.calibrate(network, first)
+                measure(f"{name}, calibrated", seed)
+                network.set_weights(trained)  # for the next permutation
     finally:
         network.set_weights(trained)
     return pd.concat(found, ignore_index=True).drop(columns="network")
@@ -508,23 +591,50 @@ def pysal_verdicts(found: BesidePySAL | None) -> dict[str, tuple]:
     }
 
 
+def draw_confidence(table: pd.DataFrame, near: float) -> Figure:
+    """Draw the output's Gini coefficient against the network's confidence, image by image.
+
+    Args:
+        table: columns category, gini, and top, the probability of the first choice.
+        near: a Gini coefficient that counts as near 1, drawn as a line.
+    """
+    fig, axis = plt.subplots(figsize=(7, 4.6))
+    axis.scatter(table["top"], table["gini"], s=30, alpha=0.8)
+    axis.axhline(near, color="0.4", linewidth=1, linestyle=":")
+    axis.annotate(f"near 1: {near} or more", (0.01, near), (0, 3), size=9, color="0.4",
+                  xycoords=axis.get_yaxis_transform(), textcoords="offset points")  # fmt: skip
+    axis.set(xlabel="probability of the first choice", ylabel="Gini coefficient of the output")
+    lowest = table["gini"].nsmallest(5).index
+    names = [c if i in lowest else "" for i, c in table["category"].items()]
+    plotting.name_points(axis, table["top"], table["gini"], names)
+    return fig
+
+
 def draw_trade_off(table: pd.DataFrame, pairs: str) -> Figure:
     """Draw what averaging over places and raising to powers do to Gini and recovery, by layer.
 
     Args:
-        table: as `trade_off` returns it.
+        table: as `trade_off` returns it, for several layers, with a column layer.
         pairs: "same category" or "related categories", the recovery to draw.
     """
-    panels = list(table.groupby("layer", sort=False))
-    fig, axes = plt.subplots(1, len(panels), figsize=(12.5, 4.4), sharey=True, squeeze=False)
+    panels = list(table[table["pairs"] == pairs].groupby("layer", sort=False))
+    size = {"figsize": (12.5, 4.6), "sharex": True, "sharey": True, "squeeze": False}
+    fig, axes = plt.subplots(1, len(panels), **size)
     for axis, (layer, rows) in zip(axes.flat, panels, strict=True):
         for k, (change, steps) in enumerate(rows.groupby("change", sort=False)):
-            style = {"color": plotting.COLOURS[k], "linestyle": "-" if k == 0 else "--"}
+            colour = plotting.COLOURS[k]
+            style = {"color": colour, "linestyle": "-" if k == 0 else "--", "markersize": 5}
+            band = steps.sort_values("gini")
+            axis.fill_between(band["gini"], band["low"], band["high"], color=colour, alpha=0.15,
+                              linewidth=0)  # fmt: skip
             marker = "o" if k == 0 else "s"
-            axis.plot(steps["gini"], steps[pairs], marker=marker, label=change, **style)
-        axis.set(title=layer, xlabel="Gini coefficient", xlim=(-0.03, 1.03))
+            axis.plot(steps["gini"], steps["value"], marker=marker, label=change, **style)
+        axis.set(title=layer, xlabel="Gini coefficient")
     axes[0, 0].set_ylabel(f"AUC, {pairs}")
-    axes[0, -1].legend()
+    axes[0, -1].legend(loc="lower left")
     for axis, (_, rows) in zip(axes.flat, panels, strict=True):
-        plotting.name_points(axis, rows["gini"], rows[pairs], rows["step"])
+        ends = rows.groupby("change", sort=False)["step"].agg(["first", "last"])
+        names = {step: step for step in ends.to_numpy().ravel()} | {"1×1": "unchanged"}
+        named = [names.get(step, "") for step in rows["step"]]
+        plotting.name_points(axis, rows["gini"], rows["value"], named)
     return fig

@@ -151,9 +151,10 @@ def test_controls_differ_in_their_weights_only():
     untrained = partial(models.mini_inception, False)
     table = study.controls(network, untrained, images, chosen, {"gini": sparsity.gini}, seeds=2)
     assert table.groupby("weights")["seed"].nunique().to_dict() == {
-        "calibrated": 2, "trained": 1, "untrained": 2, "weights permuted": 2,
+        "permuted": 2, "permuted, calibrated": 2, "trained": 1, "untrained": 2,
+        "untrained, calibrated": 2,
     }  # fmt: skip
-    assert len(table) == 7 * 2 * 8
+    assert len(table) == 9 * 2 * 8
     for old, new in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     expected = layers.measure(untrained(seed=1), images, chosen, measures={"gini": sparsity.gini})
@@ -164,23 +165,65 @@ def test_controls_differ_in_their_weights_only():
 def test_a_trade_off_starts_from_the_maps_themselves():
     rng = np.random.default_rng(0)
     maps = np.maximum(rng.normal(size=(20, 5, 5, 6)), 0)
-    table = study.trade_off({"mixed7": maps}, LABELS, RELATED, powers=(1, 2))
-    assert table["step"].tolist() == ["1×1", "2×2", "4×4", "5×5", "^1", "^2"]
-    first, whole, same, squared = table.iloc[[0, 3, 4, 5]].to_dict("records")
-    assert first["gini"] == same["gini"] == pytest.approx(sparsity.gini(maps, (1, 2, 3)).mean())
-    assert whole["gini"] == pytest.approx(sparsity.gini(maps.mean(axis=(1, 2)), 1).mean())
+    table = study.trade_off(maps, LABELS, RELATED, powers=(1, 2), repeats=20)
+    same = table[table["pairs"] == "same category"].set_index("step")
+    assert same.index.tolist() == ["1×1", "2×2", "4×4", "5×5", "^1", "^2"]
+    assert same["change"].tolist() == ["averaged over places"] * 4 + ["raised to a power"] * 2
+    gini = same["gini"]
+    assert gini["1×1"] == gini["^1"] == pytest.approx(sparsity.gini(maps, (1, 2, 3)).mean())
+    assert gini["5×5"] == pytest.approx(sparsity.gini(maps.mean(axis=(1, 2)), 1).mean())
+    squared = table[table["step"] == "^2"]["value"]
     expected = study.recovery([np.corrcoef((maps**2).reshape(20, -1))], LABELS, RELATED)[:, 0]
-    found = [squared["same category"], squared["related categories"]]
-    np.testing.assert_allclose(found, expected, atol=0.01)
+    np.testing.assert_allclose(squared, expected, atol=0.01)
+    assert (table["low"] < table["high"]).all()
 
 
 def test_the_trade_off_is_drawn_as_a_panel_per_layer_and_a_line_per_change():
     maps = np.random.default_rng(1).uniform(size=(20, 3, 3, 4))
-    table = study.trade_off({"mixed7": maps, "mixed10": maps}, LABELS, RELATED)
+    one = study.trade_off(maps, LABELS, RELATED, repeats=20)
+    table = pd.concat([one.assign(layer="mixed7"), one.assign(layer="mixed10")])
     fig = study.draw_trade_off(table, "related categories")
     assert [axis.get_title() for axis in fig.axes] == ["mixed7", "mixed10"]
-    np.testing.assert_array_equal(fig.axes[0].lines[0].get_xdata(), table["gini"][:3])
+    np.testing.assert_array_equal(fig.axes[0].lines[0].get_xdata(), one["gini"][:3])
     assert fig.axes[0].get_ylabel() == "AUC, related categories"
+    named = {text.get_text() for text in fig.axes[0].texts} - {""}
+    assert named == {"unchanged", "3×3", "^0.25", "^3"}
+
+
+def test_colours_round_to_the_nearest_middle():
+    r = np.linspace(-1, 0.999, 1000)
+    assert np.abs(study.to_colours(r) - r).max() <= 1 / 256 + 1e-12
+    assert len(np.unique(study.to_colours(r))) == 256
+
+
+def test_rounding_turns_comparisons_into_ties():
+    (matrix,) = matrices(1, noise=8)
+    ours, theirs = {"mixed8": matrix}, {"mixed8": np.zeros((20, 20))}
+    table = study.effect_of_colours(ours, theirs, ["mixed8"], LABELS, RELATED).loc["mixed8"]
+    auc = study.recovery([matrix], LABELS, RELATED)[1, 0]
+    assert table.loc["ours"].tolist() == [auc, 0, 150]
+    assert table.loc["published"].tolist() == [0.5, 1, 1]
+    assert 0 < table.loc["ours, rounded", "ties"] < 0.1
+
+
+def test_maps_and_their_means_are_compared_layer_by_layer():
+    rng = np.random.default_rng(0)
+    category = np.repeat([[2, 0, 0], [1, 1, 0], [0, 0, 2], [0, 1, 1]], 5, axis=0)
+    channels = category + rng.uniform(0, 0.1, (20, 3))
+    (matrix,) = matrices(1, noise=99)
+    args = {"mixed7": 0.9}, {"mixed7": matrix}, {"mixed7": channels}, LABELS, RELATED
+    row = study.with_and_without_places(*args).loc["mixed7"]
+    assert row["Gini, maps"] == 0.9 and row["Gini, channel means"] < 0.7
+    assert row["AUC of related, maps"] < 0.7 and row["AUC of related, channel means"] == 1
+
+
+def test_the_least_sparse_outputs_are_named():
+    rng = np.random.default_rng(0)
+    top = np.linspace(0.1, 1, 20)
+    table = pd.DataFrame({"category": LABELS, "top": top, "gini": 0.5 + 0.4 * top})
+    fig = study.draw_confidence(table.sample(frac=1, random_state=rng), 0.9)
+    texts = [text.get_text() for text in fig.axes[0].texts]
+    assert sorted(texts) == ["a"] * 5 + ["near 1: 0.9 or more"]
 
 
 def test_agreement_sets_approximate_layers_apart():
