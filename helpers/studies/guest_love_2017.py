@@ -461,6 +461,7 @@ def controls(
     found = []
 
     def measure(weights: str, seed: int) -> None:
+        gc.collect()  # the graphs of the pass before
         options = {"measures": measures, "batch_size": 4, "progress": False}
         table = layers.measure(network, images, chosen, **options)
         found.append(table.assign(weights=weights, seed=seed))
@@ -474,7 +475,6 @@ def controls(
         for seed in range(seeds):
             for name, twin in twins.items():
                 network.set_weights(twin(seed=seed).get_weights())
-                gc.collect()
                 measure(name, seed)
                 models.calibrate(network, first)
                 measure(f"{name}, calibrated", seed)
