@@ -122,8 +122,9 @@ def compared_histograms(
             text = "outside\n" + "\n".join(outside)
             place = {"transform": axis.transAxes, "ha": "right", "va": "top", "size": 8.5}
             axis.text(0.98, 0.97, text, **place)
-        axis.set(title=names[layer], yscale="log" if log else "linear")
-        axis.set_xlabel(label)
+        axis.set(title=names[layer], yscale="log" if log else "linear", xlabel=label)
+        if limits:
+            axis.set_xlim(limits)
     for line in axes:
         line[0].set_ylabel("share of values per bin")
     one_legend(fig, axes.flat)

@@ -36,6 +36,7 @@ def test_histograms_draw_every_layer_its_text_and_its_zeros():
 def test_samples_are_compared_as_shares_and_what_is_outside_is_told():
     samples = {"mixed0": {"ours": np.array([0.1, 0.2, np.nan, 5.0]), "published": np.zeros((2, 2))}}
     fig = plotting.compared_histograms(samples, "r", limits=(-1, 1), bins=4)
+    assert all(axis.get_xlim() == (-1, 1) for axis in fig.axes)
     (axis,) = fig.axes
     drawn = [patch.get_data().values for patch in axis.patches]
     np.testing.assert_allclose(drawn, [[0, 0, 2 / 3, 0], [0, 0, 1, 0]])
