@@ -18,8 +18,14 @@ NETWORKS: dict[str, tuple[Callable[[], keras.Model], Sequence[str] | None]] = {
         models.inception_v3_2015_untrained,
         ("input", *models.GUEST_LOVE_LAYERS),
     ),
-    "GoogLeNet (2014)": (models.googlenet_2014_untrained, models.GOOGLENET_LAYERS),
-    "SqueezeNet 1.1": (models.squeezenet, models.SQUEEZENET_LAYERS),
+    "GoogLeNet (2014)": (
+        models.googlenet_2014_untrained,
+        (*models.GOOGLENET_LAYERS, "maxpool*"),
+    ),
+    "SqueezeNet 1.1": (
+        models.squeezenet,
+        ("input", *models.SQUEEZENET_LAYERS, "pool*", "avg_pool", "predictions"),
+    ),
     "multi-layer perceptron": (models.mlp, None),
 }
 
