@@ -1,0 +1,149 @@
+"""Notebook 00: each notebook's question with its answer, from the tables that they committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from helpers import plotting, project, report
+from helpers.studies.guest_love_2017 import to_matrices
+
+_load = partial(report.load, committed=True)
+
+
+def answers() -> pd.DataFrame:
+    """Return a row per notebook, indexed by its number: question, answer and notebook (a link).
+
+    Every number in an answer is read from data/results.
+    """
+    rows = {n: {"question": asked, "answer": found()} for n, (asked, found) in _ANSWERS.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.assign(notebook=[f"[{number}]({_file(number)})" for number in table.index])
+
+
+def draw(networks: pd.DataFrame, network: str) -> Figure:
+    """Draw a network.
+
+    Args:
+        networks: the table 00_networks: a row per layer of each network.
+        network: which one. A network without maps has no stages: its hidden layers are set
+            apart from its input and output.
+    """
+    rows = networks[networks["network"] == network].fillna("")
+    stages = rows["stage"].tolist()
+    if not any(stages):
+        stages = ["input", *["hidden"] * (len(rows) - 2), "output"]
+    blocks = [
+        (row.layer, [int(side) for side in row.shape.split("×")], row.branches.split(" | "))
+        for row in rows.itertuples()
+    ]
+    blocks = [(layer, shape, [b for b in branches if b]) for layer, shape, branches in blocks]
+    return plotting.network(blocks, network, dict(zip(rows["layer"], stages, strict=True)), wrap=11)
+
+
+def photo_decorrelation() -> pd.DataFrame:
+    """Return each of the 40 photos' mean 1 - r with the others, by layer: columns layer, value."""
+    matrices = to_matrices(_load("01_similarity"))
+    apart = {layer: (1 - r).sum(axis=1) / (len(r) - 1) for layer, r in matrices.items()}
+    return pd.DataFrame(apart).melt(var_name="layer")
+
+
+def _inequality() -> str:
+    table = _load("01_gini_by_image")
+    means = table.groupby(["measure", "layer"], sort=False)["value"].mean()
+    modules = means["gini"].filter(like="mixed")
+    ends = modules.index[0], modules.idxmax()
+    gini = (_short(modules[layer]) for layer in ends)
+    silent = (f"{1 - means['active_fraction', layer]:.0%}" for layer in ends)
+    auc = _load("01_recovered").query("pairs == 'same category' and correlations == 'published'")
+    auc = auc.set_index("layer")["value"]
+    return (
+        f"Ever more unequally in Inception-v3's modules: the Gini coefficient goes from "
+        f"{' to '.join(gini)} (`{ends[0]}` to `{ends[1]}`), the share of silent units from "
+        f"{' to '.join(silent)}. And deeper layers tell better which photos are alike: a pair "
+        f"of one category is the more correlated one in {auc['mixed0']:.0%} of all comparisons "
+        f"with other pairs in `mixed0`, in {auc['avg_pool']:.0%} in `avg_pool`."
+    )
+
+
+def _activity() -> str:
+    curves = _load("02_decorrelation_and_activity").query("measure == 'active_percent'")
+    active = curves.set_index("layer")["value"]
+    least = active.filter(like="mixed").idxmin()
+    rho = _load("02_together").query("correlation == 'steps'").set_index("part")["rho"]
+    steps = {part: _short(value, sign=True) for part, value in rho.items()}
+    return (
+        f"Fewer with depth: {active.iloc[0]:.0f} % in the first layer, {active[least]:.0f} % in "
+        f"`{least}`. Whether images drift apart as fewer are active is mixed: if they did, the "
+        f"steps of both from layer to layer would go against each other, and Spearman's ρ of "
+        f"these steps is {steps['modules']} in the modules, {steps['stem']} in the stem and "
+        f"{steps['all layers']} over all layers."
+    )
+
+
+def _letting_go() -> str:
+    table = _load("03_drops").query("statistic == 'drop' and measure == 'second-order r'")
+    drops = table[table["network"] == "GoogLeNet (2014)"]["value"].dropna()
+    first, between, last = drops.iloc[0], drops.iloc[1:-1].median(), drops.iloc[-1]
+    return (
+        f"In its first layers, and once more at the output: in GoogLeNet the agreement of two "
+        f"successive layers on which images are alike (1 if complete) falls short of 1 by "
+        f"{_short(first)} from the input to the first layer, by {_short(last)} from the pool to "
+        f"the output, and by {_short(between)} in the median step between."
+    )
+
+
+def _recognition() -> str:
+    judged = _load("04_claims").query("id == 'better'")
+    found = [
+        f"{row.ours.split(';')[0].removeprefix('r ')} in {row.claim.split(':')[0]}"
+        for row in judged.itertuples()
+    ]
+    published = judged["published"].iloc[0].removeprefix("r ")
+    return (
+        f"Somewhat: in the last hidden layer the correlation of sparseness and accuracy over "
+        f"categories is {', '.join(found)}. The source has {published} in AlexNet."
+    )
+
+
+def _untangling() -> str:
+    table = _load("05_changes").query("method == 'raw' and score == 'kNN'")
+    scores = table.set_index(["dataset", "condition"])
+    names = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
+    found = [
+        f"{scores['before'][data, 'trained']:.0%} in the pixels, "
+        f"{scores['after'][data, 'trained']:.0%} in the last trained layer and "
+        f"{scores['after'][data, 'untrained']:.0%} in the last untrained one ({name})"
+        for data, name in names.items()
+    ]
+    return (
+        f"Training does, and it shows without any embedding: the nearest neighbours name the "
+        f"class of a test image rightly in {'; '.join(found)}."
+    )
+
+
+# To add a notebook: a line here, with its question and the function that words its answer.
+_ANSWERS: dict[str, tuple[str, Callable[[], str]]] = {
+    "01": ("How unequally does a layer spread its activation over its units?", _inequality),
+    "02": ("How many units are active, and do images drift apart as fewer are?", _activity),
+    "03": ("Where does a network let go of the picture?", _letting_go),
+    "04": ("Are sparsely coded categories recognised better?", _recognition),
+    "05": (
+        "Does training untangle the classes, or does the embedding make it look so?",
+        _untangling,
+    ),
+}
+
+
+def _file(number: str) -> str:
+    (path,) = (project.ROOT / "notebooks").glob(f"{number}_*.ipynb")
+    return path.name
+
+
+def _short(value: float, sign: bool = False) -> str:
+    """Write .72, or with its sign −.60, as the notebooks do."""
+    text = f"{value:+.2f}" if sign else f"{value:.2f}"
+    return text.replace("0.", ".", 1).replace("-", "−")
