@@ -57,15 +57,16 @@ def _inequality() -> str:
     modules = means["gini"].filter(like="mixed")
     ends = modules.index[0], modules.idxmax()
     gini = (_short(modules[layer]) for layer in ends)
-    silent = (f"{1 - means['active_fraction', layer]:.0%}" for layer in ends)
+    silent = (_percent(1 - means["active_fraction", layer]) for layer in ends)
     auc = _load("01_recovered").query("pairs == 'same category' and correlations == 'published'")
     auc = auc.set_index("layer")["value"]
     return (
-        f"Ever more unequally in Inception-v3's modules: the Gini coefficient goes from "
-        f"{' to '.join(gini)} (`{ends[0]}` to `{ends[1]}`), the share of silent units from "
-        f"{' to '.join(silent)}. And deeper layers tell better which photos are alike: a pair "
-        f"of one category is the more correlated one in {auc['mixed0']:.0%} of all comparisons "
-        f"with other pairs in `mixed0`, in {auc['avg_pool']:.0%} in `avg_pool`."
+        f"On the whole more unequally with depth in Inception-v3's modules: the Gini "
+        f"coefficient goes from {' to '.join(gini)} (`{ends[0]}` to `{ends[1]}`), the share of "
+        f"silent units from {' to '.join(silent)}. And deeper layers tell better which photos "
+        f"are alike: a pair of one category is the more correlated one in "
+        f"{_percent(auc['mixed0'])} of all comparisons with other pairs in `mixed0`, "
+        f"in {_percent(auc['avg_pool'])} in `avg_pool`."
     )
 
 
@@ -114,14 +115,14 @@ def _untangling() -> str:
     scores = table.set_index(["dataset", "condition"])
     names = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
     found = [
-        f"{scores['before'][data, 'trained']:.0%} in the pixels, "
-        f"{scores['after'][data, 'trained']:.0%} in the last trained layer and "
-        f"{scores['after'][data, 'untrained']:.0%} in the last untrained one ({name})"
+        f"{_percent(scores['before'][data, 'trained'])} in the pixels, "
+        f"{_percent(scores['after'][data, 'trained'])} in the last trained layer and "
+        f"{_percent(scores['after'][data, 'untrained'])} in the last untrained one ({name})"
         for data, name in names.items()
     ]
     return (
-        f"Training does, and it shows without any embedding: the nearest neighbours name the "
-        f"class of a test image rightly in {'; '.join(found)}."
+        f"Training does, and it shows without any embedding. Share of test images whose class "
+        f"their nearest neighbours name rightly: {'; '.join(found)}."
     )
 
 
@@ -141,6 +142,10 @@ _ANSWERS: dict[str, tuple[str, Callable[[], str]]] = {
 def _file(number: str) -> str:
     (path,) = (project.ROOT / "notebooks").glob(f"{number}_*.ipynb")
     return path.name
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
 
 
 def _short(value: float, sign: bool = False) -> str:

@@ -26,7 +26,7 @@ def test_answers_carry_the_numbers_of_the_tables(answers):
         assert text.split(";")[0].removeprefix("r ") in answers.loc["04", "answer"]
     changes = report.load("05_changes", committed=True).query("method == 'raw' and score == 'kNN'")
     for share in changes["after"]:
-        assert f"{share:.0%}" in answers.loc["05", "answer"]
+        assert f"{100 * share:.0f} %" in answers.loc["05", "answer"]
     together = report.load("02_together", committed=True).query("correlation == 'steps'")
     for rho in together["rho"]:
         assert f"{abs(rho):.2f}"[1:] in answers.loc["02", "answer"]
