@@ -16,7 +16,7 @@ def small_cnn(width: float = 1, classes: int = 10, seed: int = 0) -> keras.Model
     """Build a small convolutional network for grey images of 28 × 28, untrained.
 
     4 filters of 5 × 5 and a max pool, 16 of 3 × 3 and a max pool, 64 of 5 × 5, then logits:
-    3,398 + 26,314 parameters at width 1. ReLU follows everything but the logits. Layers are
+    27,010 parameters at width 1. ReLU follows everything but the logits. Layers are
     named input, layer1, layer2, layer3 and logits; layer1 (12, 12, 4) and layer2 (5, 5, 16) are
     the activations after pool and ReLU, layer3 is (1, 1, 64). Kernels and biases start uniform
     in ±1/√(inputs of a unit), as in Ruman 2021 (PyTorch's default). The source put a ReLU on the

@@ -11,6 +11,7 @@ def test_the_layers_have_the_sources_shapes_at_every_width(width, counts):
     assert shapes == [(12, 12, counts[0]), (5, 5, counts[1]), (1, 1, counts[2])]
     assert model.output.shape == (None, 10)
     a, b, c = counts
+    assert width != 1 or model.count_params() == 27_010
     assert model.count_params() == 26 * a + (9 * a + 1) * b + (25 * b + 1) * c + (c + 1) * 10
 
 
