@@ -187,6 +187,8 @@ def _outputs(
     pictures = [o for o in cell.outputs if _kind(o)]
     interactive = any("vegalite" in kind for o in cell.outputs for kind in o.get("data", {}))
     saved = list(dict.fromkeys(saved)) if "plotting.save(" in cell.source else []
+    if len(saved) > len(pictures):  # the quick profile's names stand there, too
+        saved = [n for n in saved if (project.ROOT / "figures" / f"{n}.png").exists()]
     for output in cell.outputs:
         data = output.get("data", {})
         vega = next((value for kind, value in data.items() if "vegalite" in kind), None)
