@@ -165,10 +165,10 @@ def alternative_texts() -> dict[str, str]:
 
 
 def alternative_text(name: str, texts: dict[str, str]) -> str:
-    """Return what a saved figure shows: from the list, else from the file; "" if neither says."""
+    """Return what a saved figure shows: from the list, the file or the gallery; "" if none says."""
     path = project.ROOT / "figures" / f"{name}.png"
     stored = Image.open(path).info.get("Description", "") if path.exists() else ""
-    return texts.get(name) or stored
+    return texts.get(name) or stored or update_readme.GALLERY.get(name, "")
 
 
 def _fold(cell: NotebookNode) -> None:
@@ -295,8 +295,8 @@ def cards() -> str:
         grid += [f"::::{{grid-item-card}} {title}", f":link: /notebooks/{path.stem}"]
         grid += [":link-type: doc", ":link-alt: " + title.replace(":", ",")]
         if figure:
-            text = alternative_text(figure, texts) or title
-            grid += [f":img-bottom: /figures/{figure}.png", f":img-alt: {text}"]
+            text = alternative_text(figure.split(".")[0], texts) or title
+            grid += [f":img-bottom: /figures/{figure}", f":img-alt: {text}"]
         grid += ["::::", ""]
     return "\n".join([*grid, ":::::"])
 
@@ -367,9 +367,10 @@ def _title(path: Path) -> str:
 
 
 def _figure_of(number: str) -> str:
-    there = sorted(path.stem for path in (project.ROOT / "figures").glob(f"{number}_*.png"))
-    chosen = [name for name in update_readme.GALLERY if name in there]
-    return next(iter(chosen or there), "")
+    figures = sorted((project.ROOT / "figures").glob(f"{number}_*.*"))
+    there = {path.stem: path.name for path in figures}
+    chosen = [there[name] for name in update_readme.GALLERY if name in there]
+    return next(iter(chosen or there.values()), "")
 
 
 def _entries(section: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Keep README.md true: scorecard, gallery, and the map of helpers' rooms.
+"""Keep README.md true: first picture, scorecard, gallery, and the map of helpers' rooms.
 
 `python -m tools.update_readme` rewrites them from the committed notebooks and tables and
 from the rooms' own docstrings, names and imports; `make reproduce` does so after a full run.
@@ -31,6 +31,8 @@ GALLERY = {
     "07_filters": "Filters of a small CNN from the best to the worst, each alone, and how sparse "
     "they are",
 }
+# The picture of the first screen: the first of these that is there.
+FIRST = ("06_learning", "05_mnist_tsne")
 HELPERS = project.ROOT / "helpers"
 ROOMS = ("data", "models", "layers", "metrics", "plotting", "report", "project", "studies")
 HEADER = "| notebook | claims: hold | differ | mixed | cannot be judged | time | peak memory |"
@@ -42,12 +44,17 @@ def update() -> None:
 
 
 def updated(text: str) -> str:
-    """Return README's text with today's scorecard, gallery and rooms.
+    """Return README's text with today's picture, scorecard, gallery and rooms.
 
     Raises:
         ValueError: a section's opening or closing comment is missing.
     """
-    sections = {"scorecard": scorecard(), "gallery": gallery(), "rooms": rooms()}
+    sections = {
+        "picture": picture(),
+        "scorecard": scorecard(),
+        "gallery": gallery(),
+        "rooms": rooms(),
+    }
     for section, content in sections.items():
         text = _replace(text, section, content)
     return text
@@ -66,6 +73,21 @@ def scorecard() -> str:
         cells += taken.groups() if taken else ("not measured", "")
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def picture() -> str:
+    """Return the first picture of FIRST that is there, with its caption and its notebook."""
+    name, figure = next(
+        (name, path)
+        for name in FIRST
+        for path in sorted((project.ROOT / "figures").glob(f"{name}.*"))
+    )
+    (path,) = find([name[:2]])
+    caption = GALLERY[name]
+    return (
+        f"![{caption}](figures/{figure.name})\n\n"
+        f"*{caption}: [notebook {name[:2]}](notebooks/{path.name}).*"
+    )
 
 
 def gallery() -> str:

@@ -13,7 +13,7 @@ from tools.run_notebooks import find
 
 ROOT = project.ROOT
 TERMS = {"unit": "unit", "units": "unit", "active fraction": "active fraction"}
-FIGURES = sorted(path.stem for path in (ROOT / "figures").glob("*.png"))
+FIGURES = sorted(path.stem for path in (ROOT / "figures").iterdir())
 
 
 def picture():

@@ -50,8 +50,14 @@ def test_what_the_map_points_to_is_there():
         assert re.search(rf"\b{name}\b", (project.ROOT / path).read_text()), (path, name)
 
 
+def test_the_first_picture_is_the_first_that_is_there(monkeypatch):
+    monkeypatch.setattr(update_readme, "FIRST", ("06_never_drawn", "04_psi_by_layer"))
+    assert "](figures/04_psi_by_layer.png)" in update_readme.picture()
+    assert "[notebook 04](notebooks/04_" in update_readme.picture()
+
+
 def test_missing_marks_are_named():
-    with pytest.raises(ValueError, match="comments around the scorecard are missing"):
+    with pytest.raises(ValueError, match="comments around the picture are missing"):
         update_readme.updated("# A README without marks")
 
 
