@@ -17,9 +17,15 @@ _load = partial(report.load, committed=True)
 def answers() -> pd.DataFrame:
     """Return a row per notebook, indexed by its number: question, answer and notebook (a link).
 
-    Every number in an answer is read from data/results.
+    Every number in an answer is read from data/results. A notebook that has no tables there is
+    left out.
     """
-    rows = {n: {"question": asked, "answer": found()} for n, (asked, found) in _ANSWERS.items()}
+    run = set(report.scorecard()["notebook"])
+    rows = {
+        number: {"question": question, "answer": answer()}
+        for number, (question, answer) in _ANSWERS.items()
+        if number in run
+    }
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.assign(notebook=[f"[{number}]({_file(number)})" for number in table.index])
 
@@ -111,8 +117,42 @@ def _recognition() -> str:
 
 
 def _untangling() -> str:
-    table = _load("05_changes").query("method == 'raw' and score == 'kNN'")
-    scores = table.set_index(["dataset", "condition"])
+    return (
+        f"Training does, and it shows without any embedding. Share of test images whose class "
+        f"their nearest neighbours name rightly: {_named_rightly('05_changes')}."
+    )
+
+
+def _settling() -> str:
+    judged = _load("06_claims").query("id == 'bottom-up'")
+    found = [
+        f"{row.ours.split(';')[0].removeprefix('tau: CKA ')} ({row.claim.split(':')[0]})"
+        for row in judged.itertuples()
+    ]
+    return (
+        f"They settle, from the bottom up in some networks only. Kendall's τ of a layer's depth "
+        f"and the step from which on it stays like its final state (by CKA; above 0 if lower "
+        f"layers settle first), with its 95 % interval over seeds: {', '.join(found)}."
+    )
+
+
+def _filters() -> str:
+    judged = _load("07_claims").query("id == 'sparse-better'")
+    rho = ", ".join(
+        f"{row.ours.split(',')[0].removeprefix('ρ ')} on {row.claim.split(':')[0]}"
+        for row in judged.itertuples()
+    )
+    return (
+        f"Its layers do. Share of test images whose class their nearest neighbours name rightly: "
+        f"{_named_rightly('07_changes')}. Sparser filters are not the better ones: Spearman's ρ of "
+        f"a filter's Gini coefficient and how well it tells the classes apart is {rho}."
+    )
+
+
+def _named_rightly(table: str) -> str:
+    """Word the share of test images that nearest neighbours name rightly, before and after."""
+    scores = _load(table).query("method == 'raw' and score == 'kNN'")
+    scores = scores.set_index(["dataset", "condition"])
     names = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
     found = [
         f"{_percent(scores['before'][data, 'trained'])} in the pixels, "
@@ -120,10 +160,7 @@ def _untangling() -> str:
         f"{_percent(scores['after'][data, 'untrained'])} in the last untrained one ({name})"
         for data, name in names.items()
     ]
-    return (
-        f"Training does, and it shows without any embedding. Share of test images whose class "
-        f"their nearest neighbours name rightly: {'; '.join(found)}."
-    )
+    return "; ".join(found)
 
 
 # To add a notebook: a line here, with its question and the function that words its answer.
@@ -136,6 +173,8 @@ _ANSWERS: dict[str, tuple[str, Callable[[], str]]] = {
         "Does training untangle the classes, or does the embedding make it look so?",
         _untangling,
     ),
+    "06": ("What happens to the layers while a network learns?", _settling),
+    "07": ("Does a convolutional network untangle the classes, too?", _filters),
 }
 
 

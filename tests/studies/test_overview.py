@@ -24,9 +24,10 @@ def test_answers_carry_the_numbers_of_the_tables(answers):
     better = report.load("04_claims", committed=True).query("id == 'better'")
     for text in better["ours"]:
         assert text.split(";")[0].removeprefix("r ") in answers.loc["04", "answer"]
-    changes = report.load("05_changes", committed=True).query("method == 'raw' and score == 'kNN'")
-    for share in changes["after"]:
-        assert f"{100 * share:.0f} %" in answers.loc["05", "answer"]
+    for number in ("05", "07"):
+        changes = report.load(f"{number}_changes", committed=True)
+        for share in changes.query("method == 'raw' and score == 'kNN'")["after"]:
+            assert f"{100 * share:.0f} %" in answers.loc[number, "answer"]
     together = report.load("02_together", committed=True).query("correlation == 'steps'")
     for rho in together["rho"]:
         assert f"{abs(rho):.2f}"[1:] in answers.loc["02", "answer"]
