@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import pandas as pd
 
-from helpers.layers._graph import parents, upstream
+from helpers.layers._graph import operations, parents, upstream
 
 
 def describe(model: keras.Model, layers: Iterable[str]) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def describe(model: keras.Model, layers: Iterable[str]) -> pd.DataFrame:
 
     Args:
         model: a functional model, its maps (height, width, channels).
-        layers: names, in order of depth.
+        layers: names, in order of depth; those in a nested model as "nested/layer".
 
     Returns:
         A row per layer, with the columns layer, depth (0, 1, ...), shape (without the axis of
@@ -31,7 +31,10 @@ def describe(model: keras.Model, layers: Iterable[str]) -> pd.DataFrame:
     Raises:
         ValueError: there is no such layer.
     """
-    found = [model.get_layer(name) for name in layers]
+    inside = operations(model)
+    layers = list(layers)
+    found = [inside[name] if "/" in name and name in inside else model.get_layer(name)
+             for name in layers]  # fmt: skip
     shapes = [tuple(layer.output.shape[1:]) for layer in found]
     modular = any(_joins(layer) for layer in model.layers)
     stages = [
@@ -39,7 +42,7 @@ def describe(model: keras.Model, layers: Iterable[str]) -> pd.DataFrame:
         for layer, shape in zip(found, shapes, strict=True)
     ]
     columns = {
-        "layer": [layer.name for layer in found],
+        "layer": list(layers),
         "depth": range(len(found)),
         "shape": shapes,
         "units": [math.prod(shape) for shape in shapes],

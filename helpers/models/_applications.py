@@ -17,7 +17,7 @@ OPEN_SIDE = 224  # for networks that take images of any size
 
 
 def application(name: str, weights: str | None = "imagenet", seed: int = 0) -> keras.Model:
-    """Build a network of keras.applications at its default input size.
+    """Build a network of keras.applications at its default input size, or 224 x 224.
 
     Layers keep Keras' names, as a fresh process gives them; the input is called
     "input". Images are resized to the input size (bilinear, antialiased) and
@@ -51,7 +51,10 @@ def application(name: str, weights: str | None = "imagenet", seed: int = 0) -> k
 
 def _built(name: str, build: Callable[..., keras.Model], weights: str | None) -> keras.Model:
     try:
-        return build(weights=weights)
+        built = build(weights=weights)
+        if None in built.input_shape[1:]:
+            built = build(weights=weights, input_shape=(OPEN_SIDE, OPEN_SIDE, 3))
+        return built
     except Exception as error:  # keras.utils.get_file raises no narrower type
         if "fetch failure" not in str(error):
             raise

@@ -18,7 +18,11 @@ from helpers.metrics.intervals import mean_estimate
 from helpers.plotting.style import COLOURS, LINES, MARKERS, WIDTH, short_names
 
 HATCHES = ("", "///", "...")
-_REFERENCES = ({"linestyle": "--", "marker": "x"}, {"linestyle": ":", "marker": "+"})
+_REFERENCES = (
+    {"linestyle": "--", "marker": "x"},
+    {"linestyle": ":", "marker": "+"},
+    {"linestyle": "-.", "marker": "1"},
+)
 
 
 def against_depth(
