@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: run reproduce test fuzz lab bench site student address \
+.PHONY: run reproduce report test fuzz lab bench site student address \
 	floor lint format requirements clean
 
 run: $(READY)  ## every notebook in the quick profile, offline
@@ -16,6 +16,11 @@ reproduce: export LAYERS_RECOMPUTE := $(RECOMPUTE)
 reproduce: $(READY)  ## every notebook in the full profile, saved with its outputs
 	$(BIN)/python -m tools.run_notebooks --profile full $(NOTEBOOKS)
 	$(BIN)/python -m tools.update_readme
+
+# The same command goes on after an interruption. WEIGHTS=none: random; PIXELS=0..1: see notebook 08.
+report: $(READY)  ## notebook 08 on your own, as a page: MODEL=MobileNetV2 IMAGES=my_photos
+	$(BIN)/python -m tools.report "$(MODEL)" "$(IMAGES)" \
+		$(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(PIXELS),--pixels "$(PIXELS)")
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest

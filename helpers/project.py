@@ -55,12 +55,15 @@ def current() -> Profile:
     """Return the profile that the environment variable LAYERS_PROFILE names (default: full).
 
     The quick profile writes below build/quick, which git ignores, so that it
-    never replaces a committed figure or table.
+    never replaces a committed figure or table; a report on a network of one's own
+    writes into the folder that LAYERS_OUTPUT names.
 
     Raises:
         ValueError: LAYERS_PROFILE is neither "full" nor "quick".
     """
     name = os.environ.get("LAYERS_PROFILE", "full")
+    if name in ("full", "quick") and (folder := os.environ.get("LAYERS_OUTPUT")):
+        return Profile(name, Path(folder) / "figures", Path(folder) / "tables")
     if name == "full":
         return Profile(name, ROOT / "figures", COMMITTED_RESULTS)
     if name == "quick":

@@ -66,3 +66,11 @@ def test_a_missing_file_of_the_repository_says_what_to_do(tmp_path):
         project.shipped(there)
     there.touch()
     assert project.shipped(there) == there
+
+
+def test_a_report_writes_into_a_folder_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("LAYERS_PROFILE", "full")
+    monkeypatch.setenv("LAYERS_OUTPUT", str(tmp_path))
+    profile = project.current()
+    assert profile.full
+    assert (profile.figures, profile.results) == (tmp_path / "figures", tmp_path / "tables")

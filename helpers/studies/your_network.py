@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
+import resource
 import shutil
-from collections.abc import Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -194,6 +198,11 @@ class Seen:
     similar: Mapping[str, similarity.Similarity]
 
 
+def examples(full: bool) -> data.ImageSet:
+    """Return the images of the notebook: five of each category of Caltech-101, or 300 digits."""
+    return data.caltech101(5) if full else data.digits(300)
+
+
 def check(images: data.ImageSet) -> None:
     """Refuse an image set that the analyses cannot take, before anything is computed.
 
@@ -217,7 +226,7 @@ def look(
     model: keras.Model,
     images: data.ImageSet,
     chosen: Sequence[str],
-    folder: str | Path,
+    folder: str | Path | None = None,
     **options: Any,
 ) -> Seen:
     """Show all images to a network once, and keep what the notebook asks of them.
@@ -227,26 +236,28 @@ def look(
         images: at least 3 images.
         chosen: names of layers.
         folder: where finished shards and the images' patterns are kept: after an interruption
-            the pass goes on there.
-        **options: client, batch_size and progress of `layers.accumulate`.
+            the pass goes on there (it needs Zarr). None: nothing outlasts the pass.
+        **options: client (with a folder), batch_size and progress of `layers.accumulate`.
 
     Raises:
         ValueError: see `check`, or as `layers.accumulate`.
         OSError: the disk has no room for the patterns.
     """
     check(images)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     places = layers.describe(model, chosen)
-    kept = {
-        "images": partial(layers.PerImage, {"sparse": how_sparse, "channels": channel_means}),
-        "histogram": partial(ScaledHistogram, EDGES),
-        "patterns": partial(layers.KeptPatterns, folder / "patterns"),
-    }
-    if not (folder / "shards").exists():
-        _check_disk(4 * int(places["units"].sum()) * len(images), folder)
-    found = layers.accumulate(model, images, chosen, kept, keep=folder / "shards", **options)
-    client = options.get("client")
+    if folder is None:
+        with similarity.pattern_store(len(images)) as patterns:
+            found = layers.accumulate(model, images, chosen, _kept(patterns), **options)
+            similar = {n: each["patterns"].similarity(n) for n, each in found.items()}
+    else:
+        shards, patterns = Path(folder) / "shards", Path(folder) / "patterns"
+        if not shards.exists():
+            patterns.mkdir(parents=True, exist_ok=True)
+            _check_disk(4 * int(places["units"].sum()) * len(images), patterns)
+        kept = _kept(partial(layers.KeptPatterns, patterns))
+        found = layers.accumulate(model, images, chosen, kept, keep=shards, **options)
+        client = options.get("client")
+        similar = {n: each["patterns"].similarity(n, client) for n, each in found.items()}
     return Seen(
         model.card.title,
         places,
@@ -254,8 +265,18 @@ def look(
         {layer: each["images"]["sparse"] for layer, each in found.items()},
         {layer: each["images"]["channels"] for layer, each in found.items()},
         {layer: each["histogram"] for layer, each in found.items()},
-        {layer: each["patterns"].similarity(layer, client) for layer, each in found.items()},
+        similar,
     )
+
+
+def _kept(patterns: Callable[[], layers.Accumulator]) -> dict[str, Callable]:
+    """Return what makes a layer's accumulators."""
+    functions = {"sparse": how_sparse, "channels": channel_means}
+    return {
+        "images": partial(layers.PerImage, functions),
+        "histogram": partial(ScaledHistogram, EDGES),
+        "patterns": patterns,
+    }
 
 
 def sparseness(seen: Seen) -> pd.DataFrame:
@@ -284,6 +305,21 @@ def sparseness(seen: Seen) -> pd.DataFrame:
         }
         parts += [pd.DataFrame(about | {"measure": m, "value": v}) for m, v in measures.items()]
     return pd.concat(parts, ignore_index=True)
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Return each layer's mean with Student's 95 % interval, over images or categories.
+
+    Args:
+        table: columns network, layer, depth, stage, value, and perhaps measure, null_low and
+            null_high.
+    """
+    keys = ["network", "measure", "layer", "depth", "stage", "null_low", "null_high"]
+    rows = []
+    for key, part in table.groupby([k for k in keys if k in table], sort=False):
+        found = intervals.mean_estimate(part["value"].dropna().to_numpy())
+        rows.append([*key, found.value, found.low, found.high])
+    return pd.DataFrame(rows, columns=[*(k for k in keys if k in table), "value", "low", "high"])
 
 
 def responses(seen: Seen, layer: str) -> Array:
@@ -455,11 +491,11 @@ def references(measure: str, table: pd.DataFrame) -> pd.DataFrame:
     Args:
         measure: "gini", "active", "gini_active" or "decorrelation" (Inception-v3: notebooks 01
             and 02), "psi" or "r" (SqueezeNet, GoogLeNet and Inception-v3: notebook 04).
-        table: with columns network and depth.
+        table: with a column depth.
 
     Returns:
-        Columns network, layer, depth, value, name. Layers that rest on re-estimated weights are
-        left out.
+        Columns layer, depth, value, name (with the number of the notebook). Layers that rest on
+        re-estimated weights are left out.
     """
     load = partial(report.load, committed=True)
     if measure in ("psi", "r"):
@@ -475,14 +511,14 @@ def references(measure: str, table: pd.DataFrame) -> pd.DataFrame:
         wide["gini_active"] = (wide["gini"] - silent) / wide["active_fraction"]
         known = wide.rename(columns={"active_fraction": "active"})
         known = known.assign(value=known[measure])
-    middle = "median" if measure == "psi" else "mean"
-    curves = known.groupby(["network", "layer", "depth"], sort=False)["value"].agg(middle)
+    curves = known.groupby(["network", "layer", "depth"], sort=False)["value"].mean()
     curves = curves.reset_index()
     span = curves.groupby("network")["depth"].transform("max")
     curves["depth"] *= table["depth"].max() / span
-    fit = curves["network"].str.startswith("Inception") & curves["layer"].isin(APPROXIMATE)
-    curves["name"] = curves["network"].str.replace(r" \(\d+\)", "", regex=True)
-    return curves[~fit].assign(network=table["network"].iloc[0])
+    guessed = curves["network"].str.startswith("Inception") & curves["layer"].isin(APPROXIMATE)
+    notebook = {"psi": "04", "r": "04", "decorrelation": "02"}.get(measure, "01")
+    curves["name"] = curves["network"].str.split(" ").str[0] + f", notebook {notebook}"
+    return curves[~guessed].drop(columns="network")
 
 
 def draw_histograms(seen: Seen, threshold: float = THRESHOLD) -> Figure:
@@ -503,6 +539,86 @@ def draw_histograms(seen: Seen, threshold: float = THRESHOLD) -> Figure:
     return fig
 
 
+class Costs(NamedTuple):
+    """What a pass costs, measured on a few images.
+
+    Attributes:
+        seconds: per image, all analyses but the matrices.
+        result: bytes per image and layer that come back from a worker.
+        patterns: bytes per image and layer on the shared disk.
+        network: bytes of the weights, which every worker gets once.
+        memory: bytes that the process took at its peak.
+        products: multiplications and additions of the matrices per second.
+    """
+
+    seconds: float
+    result: float
+    patterns: float
+    network: float
+    memory: float
+    products: float
+
+
+def costs(model: keras.Model, images: data.ImageSet, chosen: Sequence[str]) -> Costs:
+    """Measure what a pass costs, once all is compiled."""
+    with similarity.pattern_store(len(images)) as patterns:
+        start = time.perf_counter()
+        found = layers.accumulate(model, images, chosen, _kept(patterns), progress=False)
+        between = time.perf_counter()
+        for each in found.values():
+            each.pop("patterns").similarity()
+        end = time.perf_counter()
+    units = layers.describe(model, chosen)["units"]
+    count = len(images) * len(chosen)
+    return Costs(
+        seconds=(between - start) / len(images),
+        result=len(pickle.dumps(found)) / count,
+        patterns=4 * float(units.mean()),
+        network=float(sum(weight.nbytes for weight in model.get_weights())),
+        memory=_peak_memory(),
+        products=2 * len(images) ** 2 * float(units.sum()) / (end - between),
+    )
+
+
+def on_workers(
+    measured: Costs,
+    images: int = 50_000,
+    depth: int = 18,
+    workers: Sequence[int] = (1, 8, 64),
+    shard: int = 64,
+) -> pd.DataFrame:
+    """Reckon what a pass costs on a cluster whose workers are like this process.
+
+    Args:
+        measured: from `costs`.
+        images: how many.
+        depth: how many layers.
+        workers: how many there are; a row for each.
+        shard: images per task.
+
+    Returns:
+        Columns workers; pass_hours; traffic_gb (results to the client, and the network to every
+        worker); worker_gb (peak memory of each); disk_tb (patterns); matrix_hours; reads_tb (of
+        patterns, for the tiles of the matrices); client_gb (the matrices of one layer).
+    """
+    count, units = np.array(workers, float), measured.patterns / 4
+    tiles = images / shard * (images / shard + 1) / 2
+    reads = depth * tiles * 2 * shard * measured.patterns
+    flops = depth * images**2 * units  # half of the pairs, two operations each
+    return pd.DataFrame(
+        {
+            "workers": workers,
+            "pass_hours": images * measured.seconds / count / 3600,
+            "traffic_gb": (images * depth * measured.result + count * measured.network) / 1e9,
+            "worker_gb": measured.memory / 1e9,
+            "disk_tb": images * depth * measured.patterns / 1e12,
+            "matrix_hours": flops / measured.products / count / 3600,
+            "reads_tb": reads / 1e12,
+            "client_gb": 4 * 8 * images**2 / 1e9,
+        }
+    )
+
+
 def weights_sha256(model: keras.Model) -> str:
     """Return the SHA-256 of a model's weights: their dtypes, shapes and bytes, in Keras' order."""
     return data.digest(*model.get_weights())
@@ -519,6 +635,12 @@ def _pixels(model: keras.Model, pixels: str) -> str:
         f"{model.name!r} has no Rescaling or Normalization layer: say what pixels are scaled to, "
         f"PIXELS = {' or '.join(map(repr, RANGES))}"
     )
+
+
+def _peak_memory() -> float:
+    """Return the most memory that this process has taken, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
 def _check_disk(needed: int, folder: Path) -> None:

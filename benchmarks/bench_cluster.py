@@ -1,0 +1,91 @@
+"""Two Dask workers of one thread / one process with two (at most 1.15); bytes, memory, tiles."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import cloudpickle
+import numpy as np
+from distributed import Client, LocalCluster
+
+from benchmarks.common import report, seconds
+from helpers import data, layers, models
+from helpers.layers import _cluster, _passes
+from helpers.metrics import similarity, sparsity
+
+IMAGES = 500
+PAIRED = 3
+TILED = 96
+LAYERS = ["conv1", "fire?", "conv10"]
+MEASURES = {"gini": partial(sparsity.gini, tolerance=1e-6), "active": sparsity.active_fraction}
+measure = partial(layers.measure, measures=MEASURES, batch_size=16, progress=False)
+
+
+def photos(count: int) -> data.ImageSet:
+    """Return ImageNet samples or, where they are not there, noise in files."""
+    try:
+        return data.imagenet_samples()[:count]
+    except data.FetchError:
+        return data.digits(count)
+
+
+@contextmanager
+def two_workers() -> Iterator[Client]:
+    """Start two workers of one thread each."""
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        yield client
+
+
+def memory(client: Client) -> float:
+    """Return the largest peak memory of a worker in MB."""
+
+    def peak() -> float:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+    return max(client.run(peak).values())
+
+
+def main() -> None:
+    model, images = models.squeezenet(), photos(IMAGES)
+    with two_workers() as client:
+        workers = partial(measure, model, images, LAYERS, client=client)
+        single = partial(measure, model, images, LAYERS)
+        measure(model, images[:64], LAYERS, client=client)  # the network travels, all is compiled
+        measure(model, images[:64], LAYERS)
+        times = np.array([[seconds(workers), seconds(single)] for _ in range(PAIRED)])
+        print(f"{len(images)} images, {len(LAYERS)} patterns of layers; seconds:", times.round(1))
+        ratio = times[:, 0].min() / times[:, 1].min()
+        name = "two workers of one thread / one process with two"
+        report(name, ratio, 1.15, more=f"median {np.median(times[:, 0] / times[:, 1]):.3g}")
+        names = layers.select(model, LAYERS)
+        job = partial(_passes._measured, names=names, measures=MEASURES, batch_size=16)
+        task = len(cloudpickle.dumps((_cluster._on_worker, "sha", job, images[:32])))
+        back = len(cloudpickle.dumps(job(model, images[:32], progress=False)))
+        sent = len(cloudpickle.dumps(_cluster.payload(model, None)))
+        report("a task of 32 images, sent", task / 1e3, 20, "kB")
+        report("its result, 10 layers and 2 measures", back / 1e3, 50, "kB")
+        report("the network, sent once to a worker / its weights in float32",
+               sent / sum(w.numpy().nbytes for w in model.weights), 1.2)  # fmt: skip
+        report("peak memory of a worker", memory(client), 1500, "MB")
+        with tempfile.TemporaryDirectory() as folder:
+            take = {"patterns": partial(layers.KeptPatterns, folder)}
+            some = images[:TILED]
+            kept = layers.accumulate(model, some, LAYERS, take, client=client, progress=False)
+            patterns = kept["fire2"]["patterns"]
+            tiles, whole = patterns.similarity(client=client), patterns.similarity()
+            print(
+                "one layer's tiles, seconds:", seconds(lambda: patterns.similarity(client=client))
+            )
+        single = similarity.matrices(layers.stream(model, some, "fire2", progress=False), TILED)
+        errors = [np.abs(m.correlation - single["fire2"].correlation).max() for m in (tiles, whole)]
+        report("largest difference of a correlation, tiles to one pass", max(errors), 1e-5)
+
+
+if __name__ == "__main__":
+    main()
