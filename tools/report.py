@@ -64,7 +64,7 @@ def make(
         print(problem, file=sys.stderr)
     names = layers.select(model, chosen) if chosen else layers.stages(model)
     name = re.sub(r"[^\w.-]+", "-", f"{Path(network).stem}_{Path(images).resolve().name}")
-    unfinished = folder / f"{name}.unfinished"
+    unfinished = folder.resolve() / f"{name}.unfinished"
     seen = study.look(model, readable, names, unfinished, progress=progress)
     with data.temporary_folder(folder) as temporary:
         source, done = temporary / "source.ipynb", temporary / "done.ipynb"
@@ -81,7 +81,7 @@ def make(
                 "LAYERS": list(chosen),
                 "WEIGHTS": weights,
                 "PIXELS": pixels,
-                "KEEP": str(unfinished.resolve()),
+                "KEEP": str(unfinished),
             },
             cwd=project.ROOT,
             kernel_name="python3",

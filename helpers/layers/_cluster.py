@@ -52,6 +52,7 @@ def run(
         import distributed
         from distributed.client import FutureCancelledError
         from distributed.comm import CommClosedError
+        from distributed.scheduler import KilledWorker
     except ImportError as error:
         raise ImportError(
             "client= needs Dask: pip install 'layer-notebooks[cluster]', or leave it out"
@@ -76,7 +77,10 @@ def run(
             if future.status == "error":  # the job's own
                 raise
             raise ConnectionError(f"the scheduler at {address} is gone") from error
-        except ValueError as error:
+        except (
+            ValueError,
+            KilledWorker,
+        ) as error:  # the latter: it killed one worker after another
             result = error
         future.release()
         yield numbers.pop(future), result
