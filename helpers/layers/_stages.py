@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -26,8 +27,9 @@ def stages(model: keras.Model, at_most: int = 20) -> list[str]:
     A cut is a layer that every path through the network goes through. What lies between two cuts
     and joins branches (by addition or concatenation) is a block; its last layer is chosen, after
     the normalisation and the activation that follow it. So is every layer with a kernel before
-    the first block and after the last one, or anywhere in a network without blocks; where blocks
-    alternate with plain layers, the layer that a sum adds to; and the average over all places.
+    the first block (but for those that precede every block) and after the last one, or anywhere in
+    a network without blocks; where blocks alternate with plain layers, the layer that a sum adds
+    to; and the average over all places.
     In a network without cuts, as NASNet, every concatenation is chosen, or every sum.
 
     Args:
@@ -95,8 +97,11 @@ def _ends(model: keras.Model, prefix: str = "") -> Iterator[_End]:
             chosen[-1].end = segment.end  # the normalisation or activation of what was chosen
     blocks = [i for i, segment in enumerate(chosen) if segment.joins] or [len(chosen)]
     added_to = {id(source) for joint in joints for source in sources[id(joint)]}
+    # Plain layers that precede every block belong to it, as in SqueezeNet: the first one, too.
+    before = min((b - a - 1 for a, b in itertools.pairwise(blocks)), default=0)
+    start = max(blocks[0] - before, 1)
     for i, segment in enumerate(chosen):
-        between = blocks[0] < i < blocks[-1] and not segment.joins
+        between = start <= i < blocks[-1] and not segment.joins
         if between and id(segment.end) not in added_to:
             continue
         if _is_model(segment.end):

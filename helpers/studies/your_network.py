@@ -375,8 +375,7 @@ def recognised(seen: Seen) -> Recognised:
 
     By the network itself where it has one output per category (taken in alphabetical order, as
     Keras numbers the sub-folders of a folder), or ImageNet's 1,000 outputs and categories called
-    by WordNet ids. Else by the nearest mean (`nearest_mean`) in the last hidden layer: the last
-    one that has not as many channels as the output.
+    by WordNet ids. Else by the nearest mean (`nearest_mean`) in the last hidden layer.
 
     Raises:
         ValueError: the nearest mean is needed, and a category has one image only.
@@ -391,10 +390,16 @@ def recognised(seen: Seen) -> Recognised:
         wnids = data.imagenet_classes()["wnid"].to_numpy()
         answers = wnids[outputs.argmax(axis=1)]
         return Recognised(answers == seen.images.category, f"the network's own answer ({last})")
-    hidden = [name for name, x in seen.channels.items() if x.shape[1] != outputs.shape[1]]
-    layer = hidden[-1] if hidden else last
+    layer = last_hidden(seen)
     correct = nearest_mean(seen.channels[layer], seen.images.category)
     return Recognised(correct, f"the nearest mean of the other images' channels in {layer}")
+
+
+def last_hidden(seen: Seen) -> str:
+    """Return the last layer that has not as many channels as the output; else the output."""
+    widths = {name: x.shape[1] for name, x in seen.channels.items()}
+    output = list(widths.values())[-1]
+    return ([name for name, width in widths.items() if width != output] or list(widths))[-1]
 
 
 def nearest_mean(x: ArrayLike, labels: ArrayLike) -> NDArray[np.bool_]:
@@ -485,13 +490,16 @@ def layer_by_layer(seen: Seen) -> tuple[list[str], dict[str, Array]]:
     return usable, {"second-order r": similarity.second_order(matrices), "CKA": cka}
 
 
-def references(measure: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Place the curves of the notebooks' networks over a network's depth, end on end.
+def references(measure: str, seen: Seen) -> pd.DataFrame:
+    """Place the curves of the notebooks' networks over a network's depth.
+
+    The first layer falls on the first; the last one on the last or, where the output was not
+    measured (notebook 04), the last hidden layer on the last hidden layer.
 
     Args:
         measure: "gini", "active", "gini_active" or "decorrelation" (Inception-v3: notebooks 01
             and 02), "psi" or "r" (SqueezeNet, GoogLeNet and Inception-v3: notebook 04).
-        table: with a column depth.
+        seen: the network's pass.
 
     Returns:
         Columns layer, depth, value, name (with the number of the notebook). Layers that rest on
@@ -514,7 +522,9 @@ def references(measure: str, table: pd.DataFrame) -> pd.DataFrame:
     curves = known.groupby(["network", "layer", "depth"], sort=False)["value"].mean()
     curves = curves.reset_index()
     span = curves.groupby("network")["depth"].transform("max")
-    curves["depth"] *= table["depth"].max() / span
+    places = seen.places.set_index("layer")["depth"]
+    last = places[last_hidden(seen)] if measure in ("psi", "r") else places.max()
+    curves["depth"] *= last / span
     guessed = curves["network"].str.startswith("Inception") & curves["layer"].isin(APPROXIMATE)
     notebook = {"psi": "04", "r": "04", "decorrelation": "02"}.get(measure, "01")
     curves["name"] = curves["network"].str.split(" ").str[0] + f", notebook {notebook}"
@@ -531,7 +541,7 @@ def draw_histograms(seen: Seen, threshold: float = THRESHOLD) -> Figure:
         if histogram.zeros:
             zeros[layer] = histogram.zeros / total
     beyond = {n: (h.below + h.above) / h.total for n, h in seen.histograms.items()}
-    texts = {n: f"beyond: {100 * b:.2g} %" for n, b in beyond.items() if b > 0}
+    texts = {n: f"beyond: {100 * b:.1g} %" for n, b in beyond.items() if b >= 1e-4}
     fig = plotting.histograms(shown, texts, zeros, wrap=5, label="activation / RMS")
     for axis, layer in zip(fig.axes, shown, strict=False):
         if signed[layer]:
