@@ -24,7 +24,7 @@ def test_the_notebooks_layers_are_found_from_the_graph():
 ENDS = {
     "MobileNet": ("conv1_relu", "conv_pw_13_relu", "predictions"),
     "MobileNetV2": ("Conv1_relu", "block_16_project_BN", "out_relu"),
-    "MobileNetV3Small": ("re_lu", "expanded_conv_2_add", "expanded_conv_10_add"),
+    "MobileNetV3Small": ("expanded_conv_project_bn", "expanded_conv_2_add", "expanded_conv_10_add"),
     "ResNet50V2": ("conv2_block1_out", "conv4_block5_out", "post_relu"),
     "DenseNet121": ("conv1_relu", "pool3_relu", "relu"),
     "EfficientNetB0": ("stem_activation", "block2b_add", "top_activation"),
