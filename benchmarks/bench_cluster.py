@@ -11,9 +11,10 @@ from pathlib import Path
 import cloudpickle
 import numpy as np
 from distributed import Client, LocalCluster
+from PIL import Image
 
 from benchmarks.common import report, seconds
-from helpers import data, layers, models
+from helpers import data, layers, models, project
 from helpers.layers import _cluster, _passes
 from helpers.metrics import similarity, sparsity
 
@@ -25,12 +26,15 @@ MEASURES = {"gini": partial(sparsity.gini, tolerance=1e-6), "active": sparsity.a
 measure = partial(layers.measure, measures=MEASURES, batch_size=16, progress=False)
 
 
-def photos(count: int) -> data.ImageSet:
+def photos(count: int, folder: str) -> data.ImageSet:
     """Return ImageNet samples or, where they are not there, noise in files."""
-    try:
+    if (project.downloads() / "imagenet-sample-images").exists():
         return data.imagenet_samples()[:count]
-    except data.FetchError:
-        return data.digits(count)
+    rng = np.random.default_rng(0)
+    for i in range(count):
+        noise = rng.integers(0, 256, (240, 320, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(Path(folder, f"{i:03d}.jpg"))
+    return data.images_in(folder)
 
 
 @contextmanager
@@ -52,8 +56,8 @@ def memory(client: Client) -> float:
 
 
 def main() -> None:
-    model, images = models.squeezenet(), photos(IMAGES)
-    with two_workers() as client:
+    with tempfile.TemporaryDirectory() as folder, two_workers() as client:
+        model, images = models.squeezenet(), photos(IMAGES, folder)
         workers = partial(measure, model, images, LAYERS, client=client)
         single = partial(measure, model, images, LAYERS)
         measure(model, images[:64], LAYERS, client=client)  # the network travels, all is compiled
