@@ -30,6 +30,8 @@ GALLERY = {
     "05_mnist_tsne": "What each layer of an MLP makes of MNIST, before and after training",
     "07_filters": "Filters of a small CNN from the best to the worst, each alone, and how sparse "
     "they are",
+    "08_gini": "A network of your own beside those of the notebooks: its sparseness, and the two "
+    "parts that it is made of",
 }
 # The picture of the first screen: the first of these that is there.
 FIRST = ("06_learning", "05_mnist_tsne")
