@@ -32,4 +32,4 @@ def test_an_unknown_benchmark_is_named():
         cwd=project.ROOT,
     )
     assert done.returncode == 1
-    assert "no benchmark ginny: choose from embeddings, gini, " in done.stderr
+    assert "no benchmark ginny: choose from cluster, embeddings, gini, " in done.stderr
