@@ -28,6 +28,7 @@ GALLERY = {
     "04_psi_by_layer": "How sparsely three networks code 101 categories, above noise of the same "
     "width; crosses are AlexNet's published medians",
     "05_mnist_tsne": "What each layer of an MLP makes of MNIST, before and after training",
+    "06_learning": "Which layers find the same images alike, while a network learns",
     "07_filters": "Filters of a small CNN from the best to the worst, each alone, and how sparse "
     "they are",
     "08_gini": "A network of your own beside those of the notebooks: its sparseness, and the two "
@@ -98,9 +99,10 @@ def gallery() -> str:
     shown = []
     for name, caption in GALLERY.items():
         path = notebooks.get(name[:2])
-        if path and (project.ROOT / "figures" / f"{name}.png").exists():
+        figures = sorted((project.ROOT / "figures").glob(f"{name}.*"))
+        if path and figures:
             text = f"[{name[:2]}](notebooks/{path.name}) {caption}."
-            shown.append(f"![{caption}](figures/{name}.png)\n\n*{text}*")
+            shown.append(f"![{caption}](figures/{figures[0].name})\n\n*{text}*")
     return "\n\n".join(shown)
 
 

@@ -100,7 +100,10 @@ class Recorder(keras.callbacks.Callback):
 
     @property
     def kept(self) -> dict[tuple[str, str], np.ndarray]:
-        """What `keep` found: (name, layer) -> array (steps, …), the steps of `steps_seen`."""
+        """What `keep` found: (name, layer) -> array (steps, …), the steps of `steps_seen`.
+
+        Put together anew, and copied, whenever it is asked for.
+        """
         return {key: np.stack(found) for key, found in self._arrays.items()}
 
     @property

@@ -21,6 +21,7 @@ from helpers.plotting.images import (
     image_grid,
     top_outputs,
 )
+from helpers.plotting.learning import over_steps, save_animation
 from helpers.plotting.matrices import (
     category_map,
     clustered_matrices,
@@ -59,8 +60,10 @@ __all__ = [
     "lorenz",
     "name_points",
     "network",
+    "over_steps",
     "rank_agreement",
     "save",
+    "save_animation",
     "short_names",
     "stacked",
     "stretched",

@@ -51,6 +51,24 @@ def test_a_recording_has_every_measure_of_every_layer_at_every_step(recordings):
         np.testing.assert_allclose(unchanged[0], unchanged[6])
 
 
+def test_recordings_are_kept_and_come_back_the_same(recordings, digits, tmp_path, monkeypatch):
+    made = recordings[training.MLP, 0]
+    monkeypatch.setattr(training, "_record", lambda *args: made)
+    first = training.record(training.MLP, digits, 0, SMALL, tmp_path)
+    monkeypatch.setattr(training, "_record", None)  # not asked a second time
+    again = training.record(training.MLP, digits, 0, SMALL, tmp_path)
+    for found in (first, again):
+        assert (found.network, found.dataset) == (training.MLP, "digits")
+        assert (found.steps, found.names) == (made.steps, made.names)
+        np.testing.assert_array_equal(found.matrices, made.matrices)
+        for name in training.TABLES:
+            pd.testing.assert_frame_equal(
+                getattr(found, name), getattr(made, name), check_dtype=False
+            )
+    with pytest.raises(TypeError):  # another seed is another training
+        training.record(training.MLP, digits, 1, SMALL, tmp_path)
+
+
 def test_the_layers_follow_each_relu(recordings):
     perceptron = ["input", "layer1", "layer2", "layer3", "layer4", "logits"]
     assert recordings[training.MLP, 0].names == perceptron
@@ -208,10 +226,13 @@ def test_the_grid_has_24_networks_and_every_strength_twice():
     assert grid.groupby(["depth", "width"]).size().tolist() == [4] * 6
 
 
-def test_networks_of_the_grid_learn_and_are_measured(digits):
+def test_networks_of_the_grid_learn_and_are_measured(digits, tmp_path):
     sizes = training.Sizes(train=256, test=100, each=5, epochs=3, batch_size=16)
     networks = smoothness.grid().iloc[[2, 3]]
-    found = smoothness.train_grid(digits, sizes, networks)
+    found = smoothness.train_grid(digits, sizes, networks, tmp_path)
+    kept = smoothness.train_grid(digits, sizes, networks, tmp_path)
+    pd.testing.assert_frame_equal(found, kept)
+    assert len(list(tmp_path.iterdir())) == 2
     assert (found["train accuracy"] > 0.6).all() and (found["test accuracy"] > 0.5).all()
     assert found["smoothness"].between(0, 1).all()
     assert [len(curve) for curve in found["decorrelation"]] == [4, 4]

@@ -21,6 +21,11 @@ def subject(network: str, dataset: str) -> str:
     return f"{network}, {TITLES[dataset]}"
 
 
+def subjects(table: pd.DataFrame) -> list[str]:
+    """Return `subject` of every row of a table with columns network and dataset."""
+    return [subject(*pair) for pair in zip(table["network"], table["dataset"], strict=True)]
+
+
 def bottom_up(table: pd.DataFrame) -> pd.DataFrame:
     """Return tau of depth and settling step with its interval over seeds.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,10 +12,10 @@ from scipy import stats
 
 from helpers import data, layers, models
 from helpers.metrics import intervals, similarity
-from helpers.studies.over_learning.training import Sizes, first_of_each, inputs
+from helpers.studies.over_learning.training import Sizes, cache_key, first_of_each, inputs
 
 DEPTHS, WIDTHS = (2, 4, 6), (32, 128)
-LEARNING_RATES, DROPOUTS, DECOVS = (0.01, 0.1), (0.1, 0.2, 0.4), (1e-3, 1e-2, 1e-1)
+LEARNING_RATES, DROPOUTS, DECOVS = (0.005, 0.05), (0.1, 0.2, 0.4), (1e-3, 1e-2, 1e-1)
 CONTROLS = ("width", "depth", "train accuracy")
 
 
@@ -76,7 +77,7 @@ def grid() -> pd.DataFrame:
     for i, depth in enumerate(DEPTHS):
         for j, width in enumerate(WIDTHS):
             turn = (i + j) % 3
-            plain = {"learning_rate": 0.05, "dropout": 0.0, "decov": 0.0}
+            plain = {"learning_rate": 0.02, "dropout": 0.0, "decov": 0.0}
             for change in (
                 *({"learning_rate": rate} for rate in LEARNING_RATES),
                 {"dropout": DROPOUTS[turn]},
@@ -109,14 +110,52 @@ def build(
     return keras.Model(image, keras.layers.Dense(10, kernel_initializer=start, name="logits")(x))
 
 
-def train(row: pd.Series | dict, arrays: data.LabelledImages, seed: int, sizes: Sizes) -> dict:
+def train(
+    row: dict,
+    arrays: data.LabelledImages,
+    seed: int,
+    sizes: Sizes,
+    cache: Path | str | None = None,
+) -> dict:
     """Train one network of the grid and measure it.
+
+    Args:
+        row: depth, width, learning_rate, dropout and decov.
+        arrays: the data set.
+        seed: of the initial weights and of the order of the images.
+        sizes: how much is trained and measured.
+        cache: folder that keeps what was measured, so that each network is trained once.
 
     Returns:
         The row with test accuracy (all test images), train accuracy (the training images, after
         training, without dropout), smoothness, last step (its share of all decorrelation) and
         decorrelation (a tuple, from the input to the logits).
     """
+    if cache is None:
+        found = _train(row, arrays, seed, sizes)
+    else:
+        key = cache_key(arrays, sizes) | {"kind": "small-network", "seed": seed, **row}
+        found = data.cached(cache, key, lambda: _train(row, arrays, seed, sizes))
+    measured = {k: float(v) for k, v in found.items() if k != "decorrelation"}
+    curve = tuple(np.asarray(found["decorrelation"]).tolist())
+    return row | {"dataset": arrays.name, "seed": seed, **measured, "decorrelation": curve}
+
+
+def train_grid(
+    arrays: data.LabelledImages,
+    sizes: Sizes,
+    networks: pd.DataFrame | None = None,
+    cache: Path | str | None = None,
+) -> pd.DataFrame:
+    """Train every network of a grid (default: `grid`), each with a seed of its own; see `train`."""
+    networks = grid() if networks is None else networks
+    rows = [
+        train(row, arrays, k, sizes, cache) for k, row in enumerate(networks.to_dict("records"))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _train(row: dict, arrays: data.LabelledImages, seed: int, sizes: Sizes) -> dict:
     settings = {k: row[k] for k in ("depth", "width", "dropout", "decov")}
     settings |= {k: int(settings[k]) for k in ("depth", "width")}
     model = build(arrays.x_train[0].size, seed=seed, **settings)
@@ -142,24 +181,13 @@ def train(row: pd.Series | dict, arrays: data.LabelledImages, seed: int, sizes: 
         logits = layers.activations(trained, images, "logits", **options)["logits"]
         return float(np.mean(logits.argmax(axis=1) == labels))
 
-    return dict(row) | {
-        "dataset": arrays.name,
-        "seed": seed,
+    return {
         "test accuracy": accuracy(test, arrays.y_test),
         "train accuracy": accuracy(x, y),
         "smoothness": smoothness(curve),
         "last step": float((curve[-1] - curve[-2]) / (curve[-1] - curve[0])),
-        "decorrelation": tuple(curve.tolist()),
+        "decorrelation": curve,
     }
-
-
-def train_grid(
-    arrays: data.LabelledImages, sizes: Sizes, networks: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """Train every network of a grid (default: `grid`), each with a seed of its own."""
-    networks = grid() if networks is None else networks
-    rows = [train(row, arrays, k, sizes) for k, row in enumerate(networks.to_dict("records"))]
-    return pd.DataFrame(rows)
 
 
 def partial_rho(x: np.ndarray, y: np.ndarray, *controls: np.ndarray) -> float:
@@ -177,7 +205,7 @@ def relation(
     networks: pd.DataFrame,
     controls: Sequence[str] = CONTROLS,
     measure: str = "smoothness",
-    repeats: int = 2000,
+    repeats: int = 1000,
     seed: int = 0,
 ) -> intervals.Estimate:
     """Relate a measure to test accuracy over networks, controls held fixed.

@@ -1,9 +1,10 @@
-"""Networks trained with a recorder: what their layers measure at some 20 steps."""
+"""Networks trained with a recorder: what their layers measure at some 18 steps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,13 +12,15 @@ import pandas as pd
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from helpers import data, layers, models
+from helpers import data, layers, models, project
 from helpers.metrics import similarity, sparsity
 
 INCEPTION, MLP = "mini-Inception", "MLP"
+LEARNING_RATES = {INCEPTION: 0.05, MLP: 0.1}  # of SGD with momentum 0.9
 HIDDEN_UNITS = (256, 128, 64, 32)
 INCEPTION_LAYERS = (*models.GUEST_LOVE_LAYERS, "avg_pool", "logits")
-KEYS = ["dataset", "network", "seed"]
+CACHE = project.ROOT / "data" / "downloads" / "over_learning"
+TABLES = ("table", "weights", "classes")
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,14 @@ class Sizes:
         epochs: passes over the training images.
         checkpoints: steps at which is measured, about.
         batch_size: images per step.
-        learning_rate: of SGD with momentum 0.9.
     """
 
-    train: int = 8_192
-    test: int = 2_000
-    each: int = 30
+    train: int = 6_144
+    test: int = 1_000
+    each: int = 20
     epochs: int = 2
-    checkpoints: int = 20
+    checkpoints: int = 18
     batch_size: int = 64
-    learning_rate: float = 0.05
 
     @property
     def steps(self) -> list[int]:
@@ -53,6 +54,8 @@ class Recording:
     """What one training showed.
 
     Attributes:
+        network: its name.
+        dataset: name of the images.
         table: dataset, network, seed, step, layer, depth, measure, value (mean over images).
         weights: the same of kernels.
         classes: the same of PSI, with a column category.
@@ -61,6 +64,8 @@ class Recording:
         names: the layers, in order of depth.
     """
 
+    network: str
+    dataset: str
     table: pd.DataFrame
     weights: pd.DataFrame
     classes: pd.DataFrame
@@ -100,10 +105,60 @@ def hidden(names: Iterable[str]) -> list[str]:
 
 
 def record(
-    network: str, arrays: data.LabelledImages, seed: int, sizes: Sizes | None = None
+    network: str,
+    arrays: data.LabelledImages,
+    seed: int,
+    sizes: Sizes | None = None,
+    cache: Path | str | None = None,
 ) -> Recording:
-    """Train a network and measure all its layers at logarithmic steps."""
+    """Train a network and measure all its layers at logarithmic steps.
+
+    Args:
+        network: INCEPTION or MLP.
+        arrays: the data set.
+        seed: of the initial weights and of the order of the images.
+        sizes: how much is trained and measured.
+        cache: folder that keeps recordings, so that each training runs once.
+    """
     sizes = sizes or Sizes()
+    if cache is None:
+        return _record(network, arrays, seed, sizes)
+    key = cache_key(arrays, sizes) | {"kind": "recording", "network": network, "seed": seed}
+    key |= {"learning_rate": LEARNING_RATES[network], "hidden_units": list(HIDDEN_UNITS)}
+    return unpacked(data.cached(cache, key, lambda: packed(_record(network, arrays, seed, sizes))))
+
+
+def cache_key(arrays: data.LabelledImages, sizes: Sizes) -> dict[str, object]:
+    """Return what every cached result depends on: the images, sizes, and Keras' version."""
+    images = (arrays.x_train[: sizes.train], arrays.y_train[: sizes.train])
+    held_out = (arrays.x_test, arrays.y_test)
+    name = {"dataset": arrays.name, "data": data.digest(*images, *held_out)}
+    return name | asdict(sizes) | {"keras": keras.__version__}
+
+
+def packed(recording: Recording) -> dict[str, np.ndarray]:
+    """Return a recording as arrays, its tables column by column."""
+    found = {
+        f"{name}/{column}": np.array(values.tolist())
+        for name in TABLES
+        for column, values in getattr(recording, name).items()
+    }
+    rest = ("network", "dataset", "matrices", "steps", "names")
+    return found | {name: np.array(getattr(recording, name)) for name in rest}
+
+
+def unpacked(found: dict[str, np.ndarray]) -> Recording:
+    """Return the recording that `packed` made arrays of."""
+    columns = [key.split("/") for key in found if "/" in key]
+    tables = [
+        pd.DataFrame({column: found[f"{name}/{column}"] for of, column in columns if of == name})
+        for name in TABLES
+    ]
+    rest = (found["matrices"], found["steps"].tolist(), found["names"].tolist())
+    return Recording(str(found["network"]), str(found["dataset"]), *tables, *rest)
+
+
+def _record(network: str, arrays: data.LabelledImages, seed: int, sizes: Sizes) -> Recording:
     model = initial(network, arrays, seed)
     x = inputs(model, arrays.x_train[: sizes.train])
     test = inputs(model, arrays.x_test[: sizes.test]), arrays.y_test[: sizes.test]
@@ -121,7 +176,7 @@ def record(
         x,
         arrays.y_train[: sizes.train],
         test,
-        learning_rate=sizes.learning_rate,
+        learning_rate=LEARNING_RATES[network],
         epochs=sizes.epochs,
         batch_size=sizes.batch_size,
         seed=seed,
@@ -148,7 +203,8 @@ def summarised(
     seen: layers.Recorder, scores: layers.Recorder, labels: np.ndarray, key: dict
 ) -> Recording:
     """Turn what recorders saw into tables; matrices of images are not kept."""
-    names = list(dict.fromkeys(name for _, name in seen.kept))
+    kept = seen.kept
+    names = list(dict.fromkeys(name for _, name in kept))
     found = seen.table
     of_kernels = found["measure"].isin(["norm", "kurtosis", "effective rank"])
     columns = ["step", "layer", "depth", "measure"]
@@ -157,7 +213,7 @@ def summarised(
     responses = {}
     for depth, name in enumerate(names):
         correlations, grams, means = (
-            seen.kept[what, name].astype(float) for what in ("correlation", "gram", "channels")
+            kept[what, name].astype(float) for what in ("correlation", "gram", "channels")
         )
         units = means.shape[-1]
         responses[name] = [psi(each, labels) for each in means]
@@ -175,7 +231,7 @@ def summarised(
             rows = {"step": seen.steps_seen, "layer": name, "depth": depth}
             tables.append(pd.DataFrame(rows | {"measure": measure, "value": values}))
     matrices = [
-        similarity.second_order([seen.kept["correlation", name][k] for name in names])
+        similarity.second_order([kept["correlation", name][k] for name in names])
         for k in range(len(seen.steps_seen))
     ]
     classes = pd.DataFrame(
@@ -188,6 +244,8 @@ def summarised(
     )
     kernels = found[of_kernels].drop(columns="image")
     return Recording(
+        key["network"],
+        key["dataset"],
         pd.concat(tables, ignore_index=True).assign(**key),
         kernels.reset_index(drop=True).assign(**key),
         classes.assign(**key),
