@@ -124,15 +124,20 @@ def _untangling() -> str:
 
 
 def _settling() -> str:
-    judged = _load("06_claims").query("id == 'bottom-up'")
-    found = [
-        f"{row.ours.split(';')[0].removeprefix('tau: CKA ')} ({row.claim.split(':')[0]})"
-        for row in judged.itertuples()
-    ]
+    judged = _load("06_claims")
+    tau = {
+        reading: ", ".join(
+            f"{row.ours.split(';')[0].removeprefix('tau: CKA ')} ({row.claim.split(':')[0]})"
+            for row in judged[judged["id"] == reading].itertuples()
+        )
+        for reading in ("bottom-up", "bottom-up-own-way")
+    }
     return (
-        f"They settle, from the bottom up in some networks only. Kendall's τ of a layer's depth "
-        f"and the step from which on it stays like its final state (by CKA; above 0 if lower "
-        f"layers settle first), with its 95 % interval over seeds: {', '.join(found)}."
+        f"Whether they settle from the bottom up depends on where they start. Kendall's τ of a "
+        f"layer's depth and the step from which on it stays like its final state (by CKA; above 0 "
+        f"if lower layers settle first), with its 95 % interval over seeds: {tau['bottom-up']}. "
+        f"Counted by each layer's own way from its first to its final state: "
+        f"{tau['bottom-up-own-way']}."
     )
 
 
