@@ -48,7 +48,7 @@ FLOOR := build/floor
 floor: $(READY)  ## the oldest versions that pyproject.toml admits, and the tests of helpers with them
 	$(BIN)/uv venv --quiet --clear --python 3.11 $(FLOOR)
 	$(BIN)/uv pip compile --quiet --resolution lowest-direct --python-version 3.11 \
-		--extra cluster --extra report pyproject.toml -o $(FLOOR)/requirements.txt
+		--extra cluster --extra report --extra site pyproject.toml -o $(FLOOR)/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(FLOOR) -r $(FLOOR)/requirements.txt pytest hypothesis
 	$(BIN)/uv pip install --quiet --python $(FLOOR) --no-deps --editable .
 	$(FLOOR)/bin/python -m pytest tests/data tests/layers tests/metrics tests/models tests/plotting
