@@ -20,6 +20,7 @@ templates_path = []
 
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"
 nb_code_prompt_show = "Show code"
 nb_code_prompt_hide = "Hide code"
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]

@@ -38,6 +38,7 @@ GENERATED = ("generated", "notebooks", "figures", "api")
 _BADGES = re.compile(r"(?:\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)\n?)+")
 _LINK = re.compile(r"\]\((\.\./(?!figures/)[^)\s]+|[A-Z]\w*\.\w+|data/[^)\s]+)\)")
 _EMPTY_HEADER = re.compile(r"<th([^>]*)>(?:\s|&nbsp;)*</th>")
+_NOTEBOOK_LINK = re.compile(r"(href=[\"'])(\d\d_\w+)\.ipynb")
 _SAVED = re.compile(r'"(\d\d_\w+)"')
 _NOT_PROSE = re.compile(
     r"(```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$\n]+\$|!?\[[^\]]*\]\([^)]*\)|<[^>]+>|^#.*?$|^\|.*?$)",
@@ -237,9 +238,10 @@ def _as_html(text: str) -> NotebookNode:
 
 
 def _focusable(output: NotebookNode) -> NotebookNode:
-    """Let a wide table be scrolled by keyboard, inside its own frame."""
+    """Let a wide table be scrolled by keyboard, inside its own frame; its links lead to pages."""
     if text := output.get("data", {}).get("text/html"):
         text = _EMPTY_HEADER.sub(r"<td\1></td>", "".join(text))
+        text = _NOTEBOOK_LINK.sub(r"\1\2.html", text)
         output.data["text/html"] = f'<div class="table-frame" tabindex="0">{text}</div>'
     return output
 

@@ -102,9 +102,11 @@ def test_interactive_figures_are_drawn_by_the_sites_own_code(tmp_path):
 
 
 def test_tables_have_a_frame_and_no_empty_headers(tmp_path):
-    (cell,) = prepared(tmp_path, code("t", {"text/html": "<table><th></th><th>a</th></table>"}))
+    table = '<table><th></th><th><a href="02_b.ipynb">a</a></th></table>'
+    (cell,) = prepared(tmp_path, code("t", {"text/html": table}))
     assert cell.outputs[0]["data"]["text/html"] == (
-        '<div class="table-frame" tabindex="0"><table><td></td><th>a</th></table></div>'
+        '<div class="table-frame" tabindex="0"><table><td></td><th><a href="02_b.html">a</a></th>'
+        "</table></div>"
     )
 
 
