@@ -47,7 +47,7 @@ html_copy_source = False
 html_sidebars = {"index": [], "glossary": [], "bibliography": [], "cluster": [], "explorer": []}
 html_theme_options = {
     "github_url": build_site.REPOSITORY,
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 6,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "footer_start": ["copyright"],
