@@ -54,7 +54,7 @@ def gini() -> Figure:
 def active_fraction() -> Figure:
     """The share of active units of a Gaussian, by threshold; its Gini coefficient beside it."""
     x = np.random.default_rng(0).standard_normal((50, UNITS))
-    shifts = np.linspace(-2, 3, 21)
+    shifts = np.linspace(-2, 2, 17)
     found = [np.maximum(x - shift, 0) for shift in shifts]
     curves = {
         "active fraction": [sparsity.active_fraction(f, axis=1).mean() for f in found],
@@ -172,7 +172,7 @@ def structure() -> Figure:
 
 
 def trustworthiness() -> Figure:
-    """A sphere's points in the plane: true neighbours from one side only."""
+    """Projections that keep some of ten equal dimensions."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((400, 10))
     dimensions = np.arange(1, 11)
