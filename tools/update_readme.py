@@ -21,8 +21,8 @@ GALLERY = {
     "00_one_network": "Inception-v3 from the input to the output, through four measures at once",
     "01_gini_by_layer": "How unequally each layer spreads its activation over its units, for 40 "
     "photos, and the three published numbers",
-    "02_decorrelation_and_activity": "Images drift apart with depth, and fewer units take part; "
-    "diamonds are the published values",
+    "02_decorrelation_and_activity": "Images drift apart with depth, and fewer units take part: "
+    "animals, large and shrunk, and the source's seven pictures",
     "03_layers": "Which layers find the same images alike, by four measures, and the same for "
     "random weights",
     "04_psi_by_layer": "How sparsely three networks code 101 categories, above noise of the same "
