@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -46,3 +48,8 @@ def test_the_environment_is_that_of_the_requirements():
     (python,) = (d for d in environment["dependencies"] if str(d).startswith("python="))
     assert f"--python-version {python.removeprefix('python=')} " in (ROOT / "Makefile").read_text()
     assert "--no-deps" in POST_BUILD and POST_BUILD.startswith("#!/bin/bash\n")
+
+
+def test_start_limits_the_arenas_and_goes_on():
+    command = [sys.executable, "-c", "import os; print(os.environ['MALLOC_ARENA_MAX'])"]
+    assert subprocess.check_output([ROOT / "start", *command], text=True) == "2\n"
