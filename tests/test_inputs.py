@@ -140,6 +140,7 @@ NUMBERS = [
         ("normalise_responses", "responses", sparsity.normalise_responses, TABLE),
         ("psi", "responses", sparsity.psi, TABLE),
         ("psi_null", "responses", sparsity.psi_null, TABLE),
+        ("psi_noise", "dead", lambda x: sparsity.psi_noise(4, len(VECTOR), dead=x), VECTOR > 0.5),
         ("treves_rolls", "x", partial(sparsity.treves_rolls, axis=1), TABLE),
     ),
     *rows(
@@ -405,7 +406,6 @@ LABELS = [
 ROWS = NUMBERS + NETWORKS + FIGURES + LABELS
 # Public names of metrics that take no array, or only what another one has made.
 NO_ARRAYS = {
-    "sparsity.psi_noise",
     "similarity.Similarity",
     "similarity.from_products",
     "similarity.pattern_store",

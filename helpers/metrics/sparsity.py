@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.metrics import _kernels
-from helpers.metrics._checks import finite
+from helpers.metrics._checks import finite, flags
 from helpers.metrics._gini import gini
 from helpers.metrics._histogram import Histogram
 from helpers.metrics._rows import Axis, as_rows, as_shape, not_finite, over_rows
@@ -202,7 +202,13 @@ def psi_null(responses: ArrayLike, seed: int = 0, repeats: int = 10) -> NDArray[
     return np.stack([psi(normalise_responses(each)) for each in shuffled])
 
 
-def psi_noise(categories: int, units: int, seed: int = 0, repeats: int = 1) -> NDArray[np.float64]:
+def psi_noise(
+    categories: int,
+    units: int,
+    seed: int = 0,
+    repeats: int = 1,
+    dead: ArrayLike | None = None,
+) -> NDArray[np.float64]:
     """Return the PSI of normalised Gaussian noise, which falls with the number of units.
 
     The min-max step ties the index to the extremes of the units: noise alone gives about 0.14
@@ -213,12 +219,17 @@ def psi_noise(categories: int, units: int, seed: int = 0, repeats: int = 1) -> N
         units: number of units.
         seed: seed of the noise.
         repeats: number of draws.
+        dead: (units,) booleans: units that are silent in the noise, too; default: none.
 
     Returns:
         (repeats, categories).
+
+    Raises:
+        TypeError, ValueError: `dead` are not booleans, one per unit.
     """
     rng = np.random.default_rng(seed)
-    draws = (rng.standard_normal((categories, units)) for _ in range(repeats))
+    alive = np.ones(units) if dead is None else ~flags(dead, units, "psi_noise: dead")
+    draws = (rng.standard_normal((categories, units)) * alive for _ in range(repeats))
     return np.stack([psi(normalise_responses(each)) for each in draws])
 
 

@@ -341,11 +341,8 @@ def category_psi(seen: Seen, seed: int = 0) -> pd.DataFrame:
     parts = []
     for row in seen.places.itertuples():
         table = responses(seen, row.layer)
-        dead = sparsity.dead_units(table)
-        noise = np.random.default_rng(seed).standard_normal((20, *table.shape))
-        noise[:, :, dead] = 0
-        levels = [sparsity.psi(sparsity.normalise_responses(each)).mean() for each in noise]
-        low, high = np.quantile(levels, [0.025, 0.975])
+        noise = sparsity.psi_noise(*table.shape, seed, 20, sparsity.dead_units(table))
+        low, high = np.quantile(noise.mean(axis=1), [0.025, 0.975])
         about = {
             "network": seen.network,
             "layer": row.layer,

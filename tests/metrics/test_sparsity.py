@@ -432,6 +432,11 @@ def test_psi_of_noise_falls_with_the_number_of_units():
     assert sparsity.psi_noise(200, 96, repeats=5).mean() == pytest.approx(0.14, abs=0.01)
     assert sparsity.psi_noise(200, 4096).mean() == pytest.approx(0.073, abs=0.003)
     assert sparsity.psi_noise(3, 5, seed=1, repeats=4).shape == (4, 3)
+    dead = np.arange(40) % 3 == 0
+    noise = np.random.default_rng(2).standard_normal((6, 8, 40))
+    noise[:, :, dead] = 0
+    expected = [sparsity.psi(sparsity.normalise_responses(each)) for each in noise]
+    np.testing.assert_array_equal(sparsity.psi_noise(8, 40, 2, 6, dead), expected)
 
 
 def test_null_and_noise_follow_their_seed():

@@ -132,12 +132,10 @@ def _variants(table: NDArray[np.float64], seed: int) -> dict[str, NDArray[np.flo
     dead = sparsity.dead_units(table)
     spread = np.where(dead, np.inf, table.std(axis=0))
     scores = (table - table.mean(axis=0)) / spread
-    noise = np.random.default_rng(seed).standard_normal(table.shape)
-    noise[:, dead] = 0
     variants = {
         "psi": sparsity.psi(sparsity.normalise_responses(table)),
         "psi, z-scores": sparsity.psi(np.maximum(scores, 0)),
-        "psi, noise": sparsity.psi(sparsity.normalise_responses(noise)),
+        "psi, noise": sparsity.psi_noise(*table.shape, seed, dead=dead)[0],
         "psi, independent": sparsity.psi_null(table, seed, repeats=1)[0],
     }
     if table.min() >= 0:
