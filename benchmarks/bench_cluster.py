@@ -13,7 +13,7 @@ import numpy as np
 from distributed import Client, LocalCluster
 from PIL import Image
 
-from benchmarks.common import report, seconds
+from benchmarks.common import peak_rss, report, seconds
 from helpers import data, layers, models, project
 from helpers.layers import _cluster, _passes
 from helpers.metrics import similarity, sparsity
@@ -45,16 +45,6 @@ def two_workers() -> Iterator[Client]:
         yield client
 
 
-def memory(client: Client) -> float:
-    """Return the largest peak memory of a worker in MB."""
-
-    def peak() -> float:
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-    return max(client.run(peak).values())
-
-
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, two_workers() as client:
         model, images = models.squeezenet(), photos(IMAGES, folder)
@@ -76,7 +66,7 @@ def main() -> None:
         report("its result, 10 layers and 2 measures", back / 1e3, 50, "kB")
         report("the network, sent once to a worker / its weights in float32",
                sent / sum(w.numpy().nbytes for w in model.weights), 1.2)  # fmt: skip
-        report("peak memory of a worker", memory(client), 1500, "MB")
+        report("peak memory of a worker", max(client.run(peak_rss).values()), 1500, "MB")
         with tempfile.TemporaryDirectory() as folder:
             take = {"patterns": partial(layers.KeptPatterns, folder)}
             some = images[:TILED]

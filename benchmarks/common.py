@@ -7,21 +7,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 missed: list[str] = []
 """Names of the results of this process that missed their targets."""
 
-# On Linux, getrusage would count the parent's memory at the moment of the fork, too.
-_PEAK = """
-import pathlib, resource, sys
-status = pathlib.Path("/proc/self/status")
-if status.exists():
-    kilobytes = int(status.read_text().split("VmHWM:")[1].split()[0])
-else:
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    kilobytes /= 1024 if sys.platform == "darwin" else 1
-print("peak", kilobytes / 1024)
-"""
+
+def peak_rss() -> float:
+    """Return the most memory that this process has taken, in MB."""
+    # On Linux, getrusage would count the parent's memory at the moment of the fork, too.
+    status = Path("/proc/self/status")
+    if status.exists():
+        kilobytes = int(status.read_text().split("VmHWM:")[1].split()[0])
+    else:
+        import resource  # Windows has none
+
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        kilobytes /= 1024 if sys.platform == "darwin" else 1
+    return kilobytes / 1024
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -81,7 +84,8 @@ def peak_rss_of(code: str) -> float:
     Raises:
         RuntimeError: the code failed.
     """
-    done = subprocess.run([sys.executable, "-c", code + _PEAK], capture_output=True, text=True)
+    code += "\nfrom benchmarks.common import peak_rss\nprint('peak', peak_rss())\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"the measured code failed:\n{done.stderr}")
     return float(done.stdout.split()[-1])

@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 from keras import layers as kl
 
+from helpers import data, models
+
 
 @pytest.fixture(scope="module")
 def branched():
@@ -21,6 +23,16 @@ def branched():
 @pytest.fixture(scope="module")
 def images():
     return np.random.default_rng(0).random((7, 6, 6, 2), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return models.mini_inception()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.digits(70)
 
 
 class Photos:

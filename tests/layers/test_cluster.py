@@ -32,16 +32,6 @@ def client():
         yield client
 
 
-@pytest.fixture(scope="module")
-def network():
-    return models.mini_inception()
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return data.digits(70)
-
-
 def test_the_workers_find_what_one_process_finds(client, network, digits):
     single = measure(network, digits, CHOSEN)
     pd.testing.assert_frame_equal(measure(network, digits, CHOSEN, client=client), single)

@@ -18,16 +18,6 @@ CHOSEN = ["activation", "mixed?", "avg_pool"]
 measure = partial(layers.measure, measures=MEASURES, batch_size=8, progress=False)
 
 
-@pytest.fixture(scope="module")
-def network():
-    return models.mini_inception()
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return data.digits(70)
-
-
 def channel_means(x):
     return x.reshape(len(x), -1, x.shape[-1]).mean(axis=1)
 
