@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import resource
 import shutil
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import pandas as pd
+import psutil
 import tensorflow as tf
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
@@ -646,6 +646,10 @@ def _pixels(model: keras.Model, pixels: str) -> str:
 
 def _peak_memory() -> float:
     """Return the most memory that this process has taken, in bytes."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset)
+    import resource  # Windows has none
+
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
