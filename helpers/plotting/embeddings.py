@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Literal
 
 import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
@@ -10,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
+from scipy.spatial import KDTree
 
 from helpers.plotting.arrays import class_indices, drawable
 from helpers.plotting.scatter import name_points
@@ -60,6 +63,7 @@ def embedding_grid(
     labels: np.ndarray,
     class_names: Sequence[str],
     title: str = "",
+    names_at: Literal["centroid", "densest"] = "centroid",
 ) -> Figure:
     """Draw embeddings of the same images: a row for each condition, a column for each layer.
 
@@ -70,8 +74,10 @@ def embedding_grid(
         panels: (condition, layer) → (n, 2) positions, in the order in which
             rows and columns appear.
         labels: (n,) class indices.
-        class_names: a name for each class, written at the centroid of its points.
+        class_names: a name for each class.
         title: above the figure.
+        names_at: where a name is written: at the centroid of the class' points, or where they lie
+            densest, which is among them even if the class is in several parts.
     """
     panels = {key: drawable(x, f"points of {key}", 2, finite=True) for key, x in panels.items()}
     labels = class_indices(labels, len(next(iter(panels.values()))), len(class_names))
@@ -92,7 +98,8 @@ def embedding_grid(
         _panel(axis, points, labels, len(class_names))
         axis.set_title(f"{layer}, {condition}", loc="center")
     for condition, layer in panels:
-        _name_classes(axes[f"{layer}, {condition}"], panels[condition, layer], labels, class_names)
+        points = panels[condition, layer]
+        _name_classes(axes[f"{layer}, {condition}"], points, labels, class_names, names_at)
     return fig
 
 
@@ -103,16 +110,24 @@ def _panel(axis: Axes, points: np.ndarray, labels: np.ndarray, classes: int) -> 
 
 
 def _name_classes(
-    axis: Axes, points: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+    axis: Axes, points: np.ndarray, labels: np.ndarray, class_names: Sequence[str], names_at: str
 ) -> None:
-    """Write every class at its centroid, or beside it where another name is there already."""
+    """Write every class at its place, or beside it where another name is there already."""
     present = [c for c in range(len(class_names)) if (labels == c).any()]
-    x, y = np.array([points[labels == c].mean(axis=0) for c in present]).T
+    place = _densest if names_at == "densest" else partial(np.mean, axis=0)
+    x, y = np.array([place(points[labels == c]) for c in present]).T
     colours = [tuple(np.array(COLOURS[c % len(COLOURS)]) * 0.55) for c in present]
     style = {"weight": "bold", "path_effects": _HALO}
     name_points(
         axis, x, y, [str(class_names[c]) for c in present], centred=True, colours=colours, **style
     )
+
+
+def _densest(points: np.ndarray) -> np.ndarray:
+    """Return the point around which most points lie, within an eighth of their extent."""
+    reach = np.ptp(points, axis=0).max() / 8
+    around = KDTree(points).query_ball_point(points, reach, return_length=True)
+    return points[around.argmax()]
 
 
 def _bare(axis: Axes) -> None:

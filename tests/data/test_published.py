@@ -23,7 +23,7 @@ def test_every_published_number_is_there_once():
             "psi": 1,
         },
         "ruman-2021": dict.fromkeys(["d_s", "d_d", "c_s", "c_d", "acc_knn"], 32),
-        "ruman-2021-cnn": {"d_s": 88, "acc_knn": 88, "d_d": 8, "c_s": 8, "c_d": 8},
+        "ruman-2021-cnn": {"d_s": 96, "acc_knn": 96, "d_d": 16, "c_s": 16, "c_d": 16},
     }
     for source, measures in counts.items():
         assert data.published(source).measure.value_counts().to_dict() == measures

@@ -73,3 +73,13 @@ def test_what_all_rows_share_is_drawn_once(panels):
     )
     assert untrained.y1 < trained.y0
     assert untrained.y0 < shared.y0 and shared.y1 < trained.y1
+
+
+def test_a_class_in_two_parts_is_named_where_its_points_lie_densest():
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(at, 0.1, (n, 2)) for at, n in (((-5, 0), 70), ((5, 0), 30), ((0, 5), 40))]
+    points, labels = np.concatenate(parts), np.repeat([0, 0, 1], [70, 30, 40])
+    fig = plotting.embedding_grid({("a", "b"): points}, labels, ["x", "y"], names_at="densest")
+    at = {text.get_text(): text.xy for text in fig.axes[0].texts}
+    np.testing.assert_allclose(at["x"], (-5, 0), atol=0.5)
+    np.testing.assert_allclose(at["y"], (0, 5), atol=0.5)

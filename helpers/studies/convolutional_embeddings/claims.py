@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from helpers.metrics import intervals
-from helpers.studies.convolutional_embeddings.study import CONDITIONS, FILTERED, LAYERS, SOURCE
+from helpers.studies.convolutional_embeddings.filters import gains
+from helpers.studies.convolutional_embeddings.study import (
+    CONDITIONS,
+    FILTERED,
+    LAYERS,
+    METHODS,
+    SOURCE,
+    mean_interval,
+)
 from helpers.studies.ruman_2021 import claims as mlp_claims
 from helpers.studies.ruman_2021.study import under_both
 
@@ -20,6 +28,8 @@ LAST = LAYERS[-1]
 SMALL = 0.02  # a difference between losses that matters to nobody
 ALONE = (None, "one network has no interval")
 OF_PIXELS = {"d_s": 0.02, "c_s": 0.02, "c_d": 0.02, "acc_knn": 0.005}
+# Method -> the claims about its published numbers: of the pixels, and of the last trained layer.
+NUMBERS = {"tsne": ("pixels", "row-layer3"), "umap": ("umap-pixels", "umap-row-layer3")}
 
 Verdict = tuple[str, bool | str] | tuple[str, bool | str | None, str]
 verdict = mlp_claims.verdict
@@ -30,27 +40,32 @@ def published_table(published: pd.DataFrame) -> pd.DataFrame:
     """Bring the published numbers into the columns of `study.in_the_plane`.
 
     Returns:
-        Columns dataset, condition, layer, part, measure, value; the pixels under both conditions.
+        Columns dataset, method, condition, layer, part, measure, value; the pixels under both
+        conditions, which by UMAP are two runs without a seed.
     """
     part = published["source_layer"].str.extract(r"(filter \d+)")[0].fillna("whole")
-    condition = published["condition"].str.split(", ").str[1]
+    method, condition = published["condition"].str.split(", ", expand=True).to_numpy().T
     columns = ["dataset", "layer", "measure", "value"]
-    return published[columns].assign(condition=condition, part=part)
+    found = published[columns].assign(condition=condition, part=part)
+    return found.assign(method=pd.Series(method, published.index).map(mlp_claims.METHODS))
 
 
-def by_layer(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def by_layer(table: pd.DataFrame, method: str = "tsne", seed: int = 0) -> pd.DataFrame:
     """Average the source's way: layers 1 and 2 over single filters, pixels and layer 3 whole.
 
     Args:
-        table: as `study.in_the_plane` or `published_table` returns it.
+        table: as `study.in_the_plane` or `published_table` returns it; where it tells live
+            filters, the others are left out.
+        method: of the embedding.
         seed: which network, where the table has several.
 
     Returns:
         Columns dataset, condition, layer, depth, measure, value, with d_s, c_s, c_d and acc_knn
         of the pixels and layer 3, d_s and acc_knn of the others; pixels under both conditions.
     """
+    table = table[table["method"] == method]
     if "seed" in table:
-        table = table[table["seed"] == seed]
+        table = table[(table["seed"] == seed) & table["live"]]
     filtered = table["layer"].isin(FILTERED)
     single = filtered & (table["part"] != "whole") & table["measure"].isin(BY_FILTER)
     rows = table[single | ~filtered & table["measure"].isin(BETTER)]
@@ -58,6 +73,13 @@ def by_layer(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     keys = ["dataset", "condition", "layer", "measure"]
     found = rows.groupby(keys, sort=False)["value"].mean().reset_index()
     return found.assign(depth=found["layer"].map(LAYERS.index))
+
+
+def silent(plane: pd.DataFrame) -> pd.DataFrame:
+    """Return the single filters that `by_layer` leaves out, as embedded: BY_FILTER of each."""
+    rows = plane[~plane["live"] & plane["measure"].isin(BY_FILTER)]
+    depth = rows["layer"].map(LAYERS.index)
+    return rows.assign(depth=depth, **{"data set": rows["dataset"].map(TITLES)})
 
 
 def beside_published(ours: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -81,10 +103,11 @@ def drawn(table: pd.DataFrame) -> pd.DataFrame:
 
 def in_the_source(published: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Ask the published tables what is asked of ours: claim → data set → "6 of 6"."""
-    layers = by_layer(published)
+    layers, umap = (by_layer(published, method) for method in METHODS)
     found: dict[str, dict[str, str]] = {}
     for dataset in layers["dataset"].unique():
-        for claim, (text, *_) in _directions(layers, dataset).items():
+        own = _directions(layers, dataset) | _by_umap(umap, dataset)
+        for claim, (text, *_) in own.items():
             found.setdefault(claim, {})[TITLES[dataset]] = text.split(";")[0]
     return found
 
@@ -115,9 +138,9 @@ def judged(
         What `report.judge` takes: (claim, data set) → (ours, holds).
     """
     found: dict[str | tuple[str, str], Verdict] = {}
-    layers = by_layer(plane)
+    layers, umap = (by_layer(plane, method) for method in METHODS)
     for dataset in layers["dataset"].unique():
-        own = _directions(layers, dataset)
+        own = _directions(layers, dataset) | _by_umap(umap, dataset)
         own |= _numbers(plane, published, dataset)
         own |= _held_out(changed, dataset)
         own |= _filters(filters, pairs, dataset)
@@ -143,8 +166,7 @@ def _directions(layers: pd.DataFrame, dataset: str) -> dict[str, Verdict]:
     found = {"trained-better": verdict(lead > 0, ", ".join(texts))}
     for claim, own, sign in (("last-better", trained, 1), ("last-worse", untrained, -1)):
         gain = own[LAST] - own["input"]
-        text = ", ".join(f"{m} {v:+.3f}" for m, v in gain.items())
-        found[claim] = verdict(gain * sign > 0, text)
+        found[claim] = verdict(gain * sign > 0, _signs(gain))
     there = [layer for layer in FILTERED if layer in trained.index.unique("layer")]
     gain = pd.concat({layer: trained[layer] - trained["input"] for layer in there})
     gain = gain[gain.index.get_level_values(-1).isin(BY_FILTER)].dropna()
@@ -152,27 +174,67 @@ def _directions(layers: pd.DataFrame, dataset: str) -> dict[str, Verdict]:
     return found | {"filters-worse": verdict(gain < 0, ", ".join(texts))}
 
 
+def _signs(gain: pd.Series) -> str:
+    return ", ".join(f"{measure} {value:+.3f}" for measure, value in gain.items())
+
+
+def _by_umap(layers: pd.DataFrame, dataset: str) -> dict[str, Verdict]:
+    values = _signed(layers, dataset)
+    if values.empty:
+        return {"umap-same": ("–", None, "the quick profile has no UMAP")}
+    trained, untrained = (values[c][LAST] - values[c]["input"] for c in CONDITIONS)
+    text = f"trained {_signs(trained)}; untrained {_signs(untrained)}"
+    return {"umap-same": verdict([*(trained > 0), *(untrained < 0)], text)}
+
+
 def _numbers(plane: pd.DataFrame, published: pd.DataFrame, dataset: str) -> dict[str, Verdict]:
-    theirs = published[published["dataset"] == dataset]
-    if theirs.empty:
-        return {}
-    ours = plane[(plane["dataset"] == dataset) & (plane["part"] == "whole")]
-    theirs = theirs[theirs["condition"] == "trained"].set_index(["layer", "measure"])["value"]
-    measures = list(BETTER)
-    pixels = ours[ours["layer"] == "input"].set_index("measure")["value"]
-    off = (pixels - theirs["input"])[measures]
-    near = off.abs() <= pd.Series(OF_PIXELS)[measures]
-    found = {"pixels": verdict(near, ", ".join(f"{m} {v:+.4f}" for m, v in off.items()))}
-    rows = further_seed(ours, theirs)
-    told = [f"{m} {r.low:.3f} to {r.high:.3f}" for m, r in rows.iterrows()]
-    return found | {"row-layer3": verdict(rows["inside"], ", ".join(told))}
+    found: dict[str, Verdict] = {}
+    rows = last_layer(plane, published)
+    for method, (of_pixels, of_last) in NUMBERS.items():
+        ours, runs = (_of_pixels(table, dataset, method) for table in (plane, published))
+        if ours.empty or runs.empty:
+            continue
+        value = ours["min"]
+        off = value - value.clip(runs["min"], runs["max"])
+        near = off.abs() <= pd.Series(OF_PIXELS)
+        found[of_pixels] = verdict(near, ", ".join(f"{m} {v:+.4f}" for m, v in off.items()))
+        last = rows.loc[TITLES[dataset], method]
+        told = [f"{m} {r.low:.3f} to {r.high:.3f}" for m, r in last.iterrows()]
+        found[of_last] = verdict(last["inside"], ", ".join(told))
+    return found
+
+
+def _of_pixels(table: pd.DataFrame, dataset: str, method: str) -> pd.DataFrame:
+    rows = table[table["layer"] == "input"].set_index(["dataset", "method", "measure"])["value"]
+    found = rows.groupby(level=[0, 1, 2]).agg(["min", "max"])
+    return found.reindex([(dataset, method, m) for m in OF_PIXELS]).dropna().droplevel([0, 1])
+
+
+def last_layer(plane: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Put the last trained layer's published numbers beside ours, whatever is in both tables.
+
+    Args:
+        plane: as `study.in_the_plane` returns it, of all data sets.
+        published: as `published_table` returns it.
+
+    Returns:
+        As `further_seed`, with the data set's title and the method before the measure.
+    """
+    trained = published[published["condition"] == "trained"]
+    keys, rows = ["dataset", "method"], {}
+    for (dataset, method), ours in plane.groupby(keys, sort=False):
+        theirs = trained[(trained["dataset"] == dataset) & (trained["method"] == method)]
+        if len(theirs):
+            theirs = theirs.set_index(["layer", "measure"])["value"]
+            rows[TITLES[dataset], method] = further_seed(ours, theirs)
+    return pd.concat(rows, names=["data set", "method"]) if rows else pd.DataFrame()
 
 
 def further_seed(ours: pd.DataFrame, theirs: pd.Series) -> pd.DataFrame:
     """Put the last trained layer's published numbers beside ours of several seeds.
 
     Args:
-        ours: `study.in_the_plane` of one data set.
+        ours: `study.in_the_plane` of one data set and method.
         theirs: (layer, measure) → published value of the trained network.
 
     Returns:
@@ -200,20 +262,25 @@ def _held_out(changed: pd.DataFrame, dataset: str) -> dict[str, Verdict]:
 
 
 def _filters(filters: pd.DataFrame, pairs: pd.DataFrame, dataset: str) -> dict[str, Verdict]:
-    live = filters[(filters["dataset"] == dataset) & ~filters["dead"]]
+    live = filters[(filters["dataset"] == dataset) & filters["live"]]
     by = live.groupby(["condition", "layer", "seed"])
     mean, best, whole = by["kNN"].mean(), by["kNN"].max(), by["whole"].first()
     below = by["pixels"].first() - mean
     gain = whole - best
-    pairs = pairs[pairs["dataset"] == dataset]
-    share = (pairs["joined"] > pairs["better"]).groupby(pairs["condition"]).mean()[list(CONDITIONS)]
-    text = ", ".join(f"{c} {s:.0%} of pairs" for c, s in share.items())
-    holds = True if (share >= 0.9).all() else False if (share < 0.5).all() else "mixed"
     return {
         "missing": verdict(below > 0, f"pixels − mean of filters {_layers(below)}"),
         "combining": verdict(gain > 0, f"whole layer − best filter {_layers(gain)}"),
-        "different": (text, holds),
+        "different": _different(gains(pairs[pairs["dataset"] == dataset]).loc[dataset]),
     }
+
+
+def _different(gained: pd.DataFrame) -> Verdict:
+    found = gained.loc[list(CONDITIONS), ["gain", "low", "high"]]
+    text = "mean gain " + ", ".join(f"{c} {_interval(row)}" for c, row in found.iterrows())
+    if found["low"].isna().any():
+        return text, *ALONE
+    above = found["low"] > 0
+    return text, True if above.all() else "mixed" if above.any() else False
 
 
 def _layers(values: pd.Series) -> str:
@@ -282,10 +349,7 @@ def differences(grid: pd.DataFrame) -> pd.DataFrame:
 
 
 def _difference(values: pd.Series, a: str, b: str) -> intervals.Estimate:
-    paired = (values[a] - values[b]).to_numpy()
-    if len(paired) < 2:
-        return intervals.Estimate(float(paired.mean()), np.nan, np.nan)
-    return intervals.mean_estimate(paired)
+    return mean_interval(values[a] - values[b])
 
 
 def _interval(found: Sequence[float]) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from helpers.metrics import accuracy, embeddings, intervals, sparsity
+from helpers.studies.convolutional_embeddings import study
 from helpers.studies.convolutional_embeddings.study import (
     CONDITIONS,
     FILTERED,
@@ -17,6 +18,7 @@ from helpers.studies.convolutional_embeddings.study import (
     flat,
     maps,
 )
+from helpers.studies.ruman_2021 import scores
 from helpers.studies.ruman_2021 import study as mlp_study
 
 SPARSENESS = {"gini": "Gini of all activations", "class_sparseness": "sparseness over classes"}
@@ -29,7 +31,8 @@ def measure(network: Network, n: int) -> pd.DataFrame:
 
     Returns:
         A row per condition, layer and filter; columns dataset, seed, condition, layer, filter
-        (from 1), dead, and of live ones
+        (from 1), dead (the same map for all images), live (see `study.live`; what is neither is
+        nearly silent), and of those not dead
         kNN: the share of images found by their ten nearest neighbours in this map alone;
         d_s: mean distance within classes / mean distance;
         gini: of the map's activations, all images and places together;
@@ -45,13 +48,14 @@ def measure(network: Network, n: int) -> pd.DataFrame:
     for condition in CONDITIONS:
         for layer in FILTERED:
             x = found[condition, layer]
-            live = dict(maps(x))
+            there, live = dict(maps(x)), study.live(x)
             about = {"dataset": network.arrays.name, "seed": network.seed}
             about |= {"condition": condition, "layer": layer}
             for number in range(1, x.shape[-1] + 1):
-                row = about | {"filter": number, "dead": number not in live}
-                if number in live:
-                    row |= _measures(live[number], labels)
+                row = about | {"filter": number, "dead": number not in there}
+                row["live"] = number in there and bool(live[number - 1])
+                if number in there:
+                    row |= _measures(there[number], labels)
                 row |= {"pixels": right[INPUT], "whole": right[condition, layer]}
                 rows.append(row)
     return pd.DataFrame(rows)
@@ -68,6 +72,32 @@ def _measures(x: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
+def by_layer(table: pd.DataFrame) -> pd.DataFrame:
+    """Put live filters beside their whole layer and the pixels; the unit is the network.
+
+    Args:
+        table: as `measure` returns it, several networks.
+
+    Returns:
+        Index dataset, condition, layer; columns filters, dead, silent (numbers in all networks);
+        mean and best (over the live filters of a network), whole, pixels: means over networks;
+        gain, low, high: of the whole layer over the best filter of its own network, with the t
+        interval over networks.
+    """
+    keys = ["dataset", "condition", "layer"]
+    counted = table.assign(silent=~table["live"] & ~table["dead"]).groupby(keys, sort=False)
+    found = counted.agg(filters=("dead", "size"), dead=("dead", "sum"), silent=("silent", "sum"))
+    networks = table[table["live"]].groupby([*keys, "seed"], sort=False)
+    each = networks.agg(
+        mean=("kNN", "mean"), best=("kNN", "max"), whole=("whole", "first"),
+        pixels=("pixels", "first"),
+    )  # fmt: skip
+    found = found.join(each.groupby(keys, sort=False).mean())
+    gains = (each["whole"] - each["best"]).groupby(keys, sort=False)
+    rows = {place: study.mean_interval(own) for place, own in gains}
+    return found.join(pd.DataFrame(rows, index=["gain", "low", "high"]).T.rename_axis(keys))
+
+
 def correlations(table: pd.DataFrame) -> pd.DataFrame:
     """Correlate filters' sparseness with how well they tell the classes apart.
 
@@ -80,19 +110,22 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row per data set, condition, layer and sparseness of SPARSENESS: filters (live ones),
-        rho, low, high, p, and p_holm, corrected for all rows. A network's layer with fewer than
-        three live filters is left out.
+        rho, low, high, p; lowest and highest, the correlations within single networks; p_holm,
+        corrected for all rows. A network's layer with fewer than three live filters is left out.
     """
     rows = []
     keys = ["dataset", "condition", "layer"]
-    live = table[~table["dead"]]
+    live = table[table["live"]]
     live = live[live.groupby([*keys, "seed"])["kNN"].transform("size") >= FEWEST]
     for place, own in live.groupby(keys, sort=False):
         for sparseness in SPARSENESS:
             x, y = within_networks(own, sparseness), within_networks(own, "kNN")
             test = intervals.correlation_test(x, y)
-            rows.append((*place, sparseness, len(own), test.r, test.low, test.high, test.p))
-    columns = [*keys, "sparseness", "filters", "rho", "low", "high", "p"]
+            networks = own.groupby("seed")
+            rho = [stats.spearmanr(net[sparseness], net["kNN"])[0] for _, net in networks]
+            about = (*place, sparseness, len(own), test.r, test.low, test.high, test.p)
+            rows.append((*about, min(rho), max(rho)))
+    columns = [*keys, "sparseness", "filters", "rho", "low", "high", "p", "lowest", "highest"]
     found = pd.DataFrame(rows, columns=columns)
     return found.assign(p_holm=intervals.holm(found["p"]))
 
@@ -107,21 +140,45 @@ def joined_pairs(network: Network, n: int, layer: str = "layer2") -> pd.DataFram
     """Ask whether two maps together find more test images than the better one alone.
 
     Returns:
-        A row per condition and pair of live filters: first, second, better (kNN of the better
-        single one), joined.
+        A row per condition and pair of live filters; columns dataset, seed, condition, first,
+        second, better (kNN of the better single one), joined, gain (joined less better), and
+        low, high: its 95 % interval over the images.
     """
     chosen = mlp_study.draw(network.arrays, network.seed, n)
     labels = network.arrays.y_test[chosen]
     keys = [(condition, layer) for condition in CONDITIONS]
     rows = []
     for (condition, _), x in network.activations(network.arrays.x_test[chosen], keys).items():
-        live = dict(maps(x))
-        alone = {number: _knn(part, labels) for number, part in live.items()}
+        live = {number: part for number, part in maps(x) if study.live(x)[number - 1]}
+        alone = {number: scores.knn_hits(part, labels) for number, part in live.items()}
         for a, b in combinations(live, 2):
-            both = _knn(np.hstack([live[a], live[b]]), labels)
-            rows.append((network.arrays.name, condition, a, b, max(alone[a], alone[b]), both))
-    columns = ["dataset", "condition", "first", "second", "better", "joined"]
-    return pd.DataFrame(rows, columns=columns)
+            better = max(alone[a], alone[b], key=np.mean)
+            joined = scores.knn_hits(np.hstack([live[a], live[b]]), labels)
+            gain = intervals.mean_estimate(joined.astype(float) - better)
+            about = (network.arrays.name, network.seed, condition, a, b)
+            rows.append((*about, better.mean(), joined.mean(), *gain))
+    columns = ["dataset", "seed", "condition", "first", "second", "better", "joined"]
+    return pd.DataFrame(rows, columns=[*columns, "gain", "low", "high"])
+
+
+def gains(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Average what pairs of filters gain over the better one; the unit is the network.
+
+    Args:
+        pairs: as `joined_pairs` returns it, several networks.
+
+    Returns:
+        Index dataset, condition; columns pairs; gain, low, high: the mean over a network's pairs,
+        and over networks with its t interval; more, less: the share of pairs whose own interval
+        over images lies above and below 0.
+    """
+    found = {}
+    for place, own in pairs.groupby(["dataset", "condition"], sort=False):
+        gain = study.mean_interval(own.groupby("seed")["gain"].mean())
+        found[place] = (len(own), *gain, (own["low"] > 0).mean(), (own["high"] < 0).mean())
+    columns = ["pairs", "gain", "low", "high", "more", "less"]
+    table = pd.DataFrame.from_dict(found, orient="index", columns=columns)
+    return table.set_index(pd.MultiIndex.from_tuples(found, names=["dataset", "condition"]))
 
 
 def _knn(x: np.ndarray, labels: np.ndarray) -> float:

@@ -10,7 +10,13 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from helpers import data
 from helpers.metrics import intervals
-from helpers.studies.convolutional_embeddings.study import Network, flat, pixels
+from helpers.studies.convolutional_embeddings.study import (
+    LAYERS,
+    Network,
+    flat,
+    mean_interval,
+    pixels,
+)
 
 # Column -> what is asked of the outliers; and whether more of it (+1) or less is expected.
 ASKED = {
@@ -18,27 +24,42 @@ ASKED = {
     "confidence": ("probability of the own class", -1),
     "ambiguous": ("distance to the own mean / to the nearest other mean", 1),
 }
+# Column -> what is asked beside these, of outliers and of other images.
+BESIDE = {
+    "strangers": "in layer 3, most of ten neighbours of another class",
+    "mixed": "in layer 3, ten neighbours of more than one class",
+    "by_others": "misread by the networks that are not drawn",
+}
 SURE = 0.9
+KINDS = ("suspect label", "misread", "ambiguous", "none of these")
 
 
-def describe(network: Network, points: np.ndarray) -> pd.DataFrame:
+def describe(network: Network, points: np.ndarray, others: Sequence[Network] = ()) -> pd.DataFrame:
     """Describe every embedded training image.
 
     Args:
-        network: whose layer was embedded.
+        network: whose last trained layer was embedded.
         points: (n, 2) positions of the first n training images.
+        others: networks trained with other seeds.
 
     Returns:
         A row per image: label, near (the majority of its ten nearest neighbours, itself left
         out), outlier (near is not label), read (the network's answer), misread, confidence (the
         network's probability of the label), ambiguous (in pixels: distance to the mean image of
-        the own class / distance to that of the nearest other class).
+        the own class / distance to that of the nearest other class); strangers and mixed: of
+        the ten nearest neighbours in the layer's own numbers, the majority is of another class,
+        and not all are of one class; by_others, the share of the other networks that misread it,
+        NaN without any.
     """
     n = len(points)
-    labels = network.arrays.y_train[:n].astype(int)
+    images, labels = network.arrays.x_train[:n], network.arrays.y_train[:n].astype(int)
     near = KNeighborsClassifier(10).fit(points, labels).predict(None)
-    probabilities = network.probabilities(network.arrays.x_train[:n])
-    x = flat(pixels(network.arrays.x_train[:n]))
+    key = ("trained", LAYERS[-1])
+    in_layer = KNeighborsClassifier(10).fit(flat(network.activations(images, [key])[key]), labels)
+    around = labels[in_layer.kneighbors(return_distance=False)]
+    probabilities = network.probabilities(images)
+    wrong = [other.probabilities(images).argmax(axis=1) != labels for other in others]
+    x = flat(pixels(images))
     classes = range(len(network.arrays.class_names))
     means = np.array([x[labels == c].mean(axis=0) for c in classes])
     distances = np.linalg.norm(x[:, None] - means, axis=2)
@@ -55,6 +76,9 @@ def describe(network: Network, points: np.ndarray) -> pd.DataFrame:
             "misread": read != labels,
             "confidence": probabilities[rows, labels],
             "ambiguous": own / distances.min(axis=1),
+            "strangers": in_layer.predict(None) != labels,
+            "mixed": (around != around[:, :1]).any(axis=1),
+            "by_others": np.mean(wrong, axis=0) if wrong else np.nan,
         }
     )
 
@@ -105,6 +129,28 @@ def against_random(described: pd.DataFrame, draws: int = 9999, seed: int = 0) ->
     )
 
 
+def beside_others(described: pd.DataFrame) -> pd.DataFrame:
+    """Ask outliers, and the images that are none, what BESIDE asks.
+
+    Args:
+        described: as `describe` returns it, with outliers.
+
+    Returns:
+        A row per question: outliers (their share), low, high (its 95 % interval over images),
+        others (the share of the images that are no outliers, with the outliers' mix of classes).
+    """
+    outlier = described["outlier"]
+    mix = described.loc[outlier, "label"].value_counts(normalize=True)
+    rest = described[~outlier].groupby("label")[list(BESIDE)].mean().loc[mix.index]
+    rows = {
+        text: (*mean_interval(described.loc[outlier, column]), mix @ rest[column].astype(float))
+        for column, text in BESIDE.items()
+        if described[column].notna().all()
+    }
+    columns = ["outliers", "low", "high", "others"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
 def kinds(described: pd.DataFrame, networks: Sequence[Network]) -> pd.Series:
     """Sort outliers into kinds that exclude each other.
 
@@ -116,7 +162,7 @@ def kinds(described: pd.DataFrame, networks: Sequence[Network]) -> pd.Series:
         (n,) "" for images that are no outliers; else "suspect label" where every network gives
         the same other class a probability of at least 0.9, "misread" where the embedded network
         reads another class, "ambiguous" where the nearest mean image is another class', and
-        "drawn there" for the rest, which the network reads right.
+        "none of these" for the rest, which the network reads right.
     """
     n = len(described)
     images = networks[0].arrays.x_train[:n]
@@ -126,8 +172,8 @@ def kinds(described: pd.DataFrame, networks: Sequence[Network]) -> pd.Series:
     sure = by_network.max(axis=2).min(axis=0) >= SURE
     kind = np.select(
         [~described["outlier"], agreed & sure, described["misread"], described["ambiguous"] > 1],
-        ["", "suspect label", "misread", "ambiguous"],
-        "drawn there",
+        ["", *KINDS[:3]],
+        KINDS[3],
     )
     return pd.Series(kind, name="kind")
 
@@ -141,8 +187,7 @@ def as_images(
         The images, and a label for each: its class, and that of its neighbours.
     """
     order = described["confidence"].argsort(kind="stable").to_numpy()
-    present = [name for name in ("suspect label", "misread", "ambiguous", "drawn there")
-               if (kind == name).any()]  # fmt: skip
+    present = [name for name in KINDS if (kind == name).any()]
     chosen = [i for name in present for i in order[kind.to_numpy()[order] == name][:each]]
     names = arrays.class_names
     texts = [f"{names[r.label]} → {names[r.near]}" for r in described.loc[chosen].itertuples()]

@@ -9,9 +9,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from helpers import data, layers, models, report
-from helpers.metrics import accuracy, embeddings
+from helpers.metrics import accuracy, embeddings, intervals
 from helpers.studies.ruman_2021 import claims as mlp_claims
 from helpers.studies.ruman_2021 import scores, store
 from helpers.studies.ruman_2021 import study as mlp_study
@@ -26,6 +27,10 @@ SEEDS = (0, 1, 2)
 EPOCHS = 5
 IMAGES = 5000  # that the source embeds
 TEST_IMAGES = store.REPLICATION_SIZE
+LIVE = 0.05  # a filter is live if at least this share of its activations is above zero
+METHODS = store.METHODS
+# What UMAP embeds of the first network: what the source calls very similar to t-SNE, no filters.
+BY_UMAP = (INPUT, ("trained", LAYERS[-1]), ("untrained", LAYERS[-1]))
 # In the plane, every eighth filter of layer 2 stands for all: an embedding takes 10 to 20 seconds.
 STEPS = {"layer1": 1, "layer2": 8}
 SOURCE = "source's net"
@@ -91,6 +96,26 @@ def pixels(images: np.ndarray) -> np.ndarray:
 def flat(x: np.ndarray) -> np.ndarray:
     """Return activations (n, ...) as (n, units)."""
     return x.reshape(len(x), -1)
+
+
+def live(x: np.ndarray) -> np.ndarray:
+    """Tell live filters from dead and nearly silent ones.
+
+    Args:
+        x: (n, height, width, filters) activations.
+
+    Returns:
+        (filters,) whether at least a share LIVE of the filter's activations is above zero.
+    """
+    return (x > 0).mean(axis=(0, 1, 2)) >= LIVE
+
+
+def mean_interval(values: ArrayLike) -> intervals.Estimate:
+    """Return the mean with its 95 % t interval, whose ends are NaN for a single value."""
+    values = np.asarray(values, float)
+    if len(values) < 2:
+        return intervals.Estimate(float(values.mean()), np.nan, np.nan)
+    return intervals.mean_estimate(values)
 
 
 def learning_rate(dataset: str) -> float:
@@ -173,6 +198,26 @@ def beside_mlp(table: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{"data set": rows["dataset"].map(mlp_claims.TITLES)})
 
 
+def less_mlp(beside: pd.DataFrame) -> pd.DataFrame:
+    """Compare the last layers of the CNN and the MLP, paired by seed and so by test images.
+
+    Args:
+        beside: as `beside_mlp` returns it.
+
+    Returns:
+        A row per data set and condition: difference (CNN less MLP, mean over seeds), low, high
+        (t interval); no rows where notebook 05 has not the data set.
+    """
+    last = beside[beside["layer"] == LAYERS[-1]]
+    keys = ["data set", "condition", "seed"]
+    wide = last.pivot(index=keys, columns="network", values="value").dropna()
+    if len(wide.columns) < 2:
+        return pd.DataFrame(columns=["difference", "low", "high"])
+    gap = wide["CNN"] - wide.drop(columns="CNN").squeeze(axis=1)
+    found = {place: mean_interval(own) for place, own in gap.groupby(keys[:2], sort=False)}
+    return pd.DataFrame(found, index=["difference", "low", "high"]).T
+
+
 def grid(
     arrays: data.LabelledImages,
     seeds: Sequence[int],
@@ -218,11 +263,12 @@ def embed(
     steps: Mapping[str, int] = STEPS,
     cache: Path | str | None = None,
     processes: int = 2,
+    methods: Sequence[str] = METHODS,
 ) -> dict[store.Name, np.ndarray]:
-    """Embed the first n training images by t-SNE, with the source's settings.
+    """Embed the first n training images by t-SNE and UMAP, with the source's settings.
 
-    Of the first network the pixels, every layer as a whole, filters one by one; of
-    the others the last trained layer.
+    By t-SNE of the first network the pixels, every layer as a whole, filters one by one, and of
+    the others the last trained layer. By UMAP the same without the filters and the layers between.
 
     Args:
         networks: of one data set.
@@ -230,25 +276,31 @@ def embed(
         steps: layer → take every so many-th filter; dead ones are left out.
         cache: folder that keeps the embeddings; it must be there.
         processes: how many embeddings are computed at a time.
+        methods: "tsne", "umap" or both.
 
     Returns:
-        (seed, "tsne", (condition, layer)) → (n, 2) positions; the third filter of layer 2 is
+        (seed, method, (condition, layer)) → (n, 2) positions; the third filter of layer 2 is
         the layer "layer2, filter 3".
     """
-    return store.compute(_jobs(networks, n, steps), cache, processes)
+    return store.compute(_jobs(networks, n, steps, methods), cache, processes)
 
 
-def _jobs(networks: Sequence[Network], n: int, steps: Mapping[str, int]) -> Iterator[store.Job]:
+def _jobs(
+    networks: Sequence[Network], n: int, steps: Mapping[str, int], methods: Sequence[str]
+) -> Iterator[store.Job]:
     first, *others = networks
     images = first.arrays.x_train[:n]
     for key, x in first.activations(images).items():
-        yield (first.seed, "tsne", key), flat(x)
+        for method in methods:
+            if method == "tsne" or key in BY_UMAP:
+                yield (first.seed, method, key), flat(x)
         condition, layer = key
         for number, part in maps(x, steps[layer]) if layer in steps else ():
             yield (first.seed, "tsne", (condition, f"{layer}, filter {number}")), part
+    key = ("trained", LAYERS[-1])
     for network in others:
-        key = ("trained", LAYERS[-1])
-        yield (network.seed, "tsne", key), flat(network.activations(images, [key])[key])
+        x = flat(network.activations(images, [key])[key])
+        yield from (((network.seed, method, key), x) for method in methods)
 
 
 def maps(x: np.ndarray, step: int = 1) -> Iterator[tuple[int, np.ndarray]]:
@@ -267,21 +319,34 @@ def maps(x: np.ndarray, step: int = 1) -> Iterator[tuple[int, np.ndarray]]:
             yield i + 1, part
 
 
-def in_the_plane(
-    points: Mapping[store.Name, np.ndarray], labels: np.ndarray, dataset: str
-) -> pd.DataFrame:
+def in_the_plane(points: Mapping[store.Name, np.ndarray], network: Network) -> pd.DataFrame:
     """Take the source's measures of every embedding.
 
+    Args:
+        points: as `embed` returns it.
+        network: the first one that was embedded.
+
     Returns:
-        Columns dataset, seed, condition, layer, part ("whole" or "filter 3"), measure, value.
+        Columns dataset, seed, method, condition, layer, part ("whole" or "filter 3"), live (of
+        a filter, on these images; True of the others), measure, value.
     """
+    n = len(next(iter(points.values())))
+    labels = network.arrays.y_train[:n]
+    keys = [(c, layer) for c in CONDITIONS for layer in FILTERED]
+    found = network.activations(network.arrays.x_train[:n], keys).items()
+    silent = {
+        (condition, f"{layer}, filter {number}")
+        for (condition, layer), x in found
+        for number in np.flatnonzero(~live(x)) + 1
+    }
     rows = []
-    for (seed, _, (condition, name)), p in points.items():
+    for (seed, method, (condition, name)), p in points.items():
         layer, _, part = name.partition(", ")
-        found = embeddings.structure(p, labels)
-        rows += [(dataset, seed, condition, layer, part or "whole", m, v) for m, v in found.items()]
-    columns = ["dataset", "seed", "condition", "layer", "part", "measure", "value"]
-    return pd.DataFrame(rows, columns=columns)
+        about = (network.arrays.name, seed, method, condition, layer, part or "whole")
+        about = (*about, (condition, name) not in silent)
+        rows += [(*about, m, v) for m, v in embeddings.structure(p, labels).items()]
+    columns = ["dataset", "seed", "method", "condition", "layer", "part", "live"]
+    return pd.DataFrame(rows, columns=[*columns, "measure", "value"])
 
 
 def there_or_drawn(
