@@ -26,7 +26,8 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from helpers import plotting, project
-from tools import layer_table, measure_pictures, update_readme
+from helpers.studies import overview
+from tools import measure_pictures, update_readme
 from tools.run_notebooks import find
 
 ABOUT = tomllib.loads((project.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -67,7 +68,7 @@ def stage(folder: Path) -> None:
         (folder / name).mkdir()
     shutil.copytree(project.ROOT / "figures", folder / "figures", dirs_exist_ok=True)
     shutil.copytree(project.ROOT / "figures", folder / "_static" / "figures")
-    explorer = plotting.layer_explorer(layer_table.layer_table())
+    explorer = plotting.layer_explorer(overview.layer_table())
     texts, terms = alternative_texts(), glossary_terms()
     for path in find():
         notebook = prepared(nbformat.read(path, as_version=4), path, texts, terms, folder)
@@ -186,14 +187,12 @@ def _outputs(
 ) -> list[NotebookNode]:
     outputs, k, saved = [], 0, [n for n in _SAVED.findall(cell.source) if n[:2] == number]
     pictures = [o for o in cell.outputs if _kind(o)]
-    interactive = any("vegalite" in kind for o in cell.outputs for kind in o.get("data", {}))
     saved = list(dict.fromkeys(saved)) if "plotting.save(" in cell.source else []
     if len(saved) > len(pictures):  # the quick profile's names stand there, too
         saved = [n for n in saved if (project.ROOT / "figures" / f"{n}.png").exists()]
     for output in cell.outputs:
         data = output.get("data", {})
-        vega = next((value for kind, value in data.items() if "vegalite" in kind), None)
-        if vega:
+        if vega := _vega_lite(output):
             outputs.append(_as_html(interactive_figure(vega)))
         elif kind := _kind(output):
             name = saved[k] if len(saved) == len(pictures) else ""
@@ -202,14 +201,19 @@ def _outputs(
             file = f"{key.replace('/', '_')}.{kind.split('/')[1]}"
             outputs.append(_as_html(_picture(data[kind], file, text or about, name, folder)))
             k += 1
-        elif not (interactive and "cdn.jsdelivr.net" in str(data.get("text/html", ""))):
+        else:
             outputs.append(_focusable(output))
     return outputs
 
 
+def _vega_lite(output: NotebookNode) -> dict | None:
+    data = output.get("data", {})
+    return next((value for kind, value in data.items() if "vegalite" in kind), None)
+
+
 def _kind(output: NotebookNode) -> str:
-    """Return an output's kind of picture, "" if it is none."""
-    there = output.get("data", {})
+    """Return an output's kind of picture, "" if it is none or the still of an interactive one."""
+    there = {} if _vega_lite(output) else output.get("data", {})
     return next((k for k in ("image/png", "image/gif", "image/jpeg") if k in there), "")
 
 

@@ -39,11 +39,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 # What TensorFlow prints at its start, whatever its log level.
 START_UP = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n?", re.MULTILINE)
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# Dependencies that Colab has, in versions that its own packages need.
+# Dependencies that Colab has, in versions that its own packages need, or has no use for
+# (vl-convert-python: it draws figures to explore itself).
 ON_COLAB = {
     "altair", "ipywidgets", "jupyterlab", "matplotlib", "nbclient", "nbformat", "numba", "numpy",
     "pandas", "pillow", "psutil", "requests", "scikit-learn", "scipy", "seaborn", "tensorflow",
-    "threadpoolctl", "tqdm", "urllib3",
+    "threadpoolctl", "tqdm", "urllib3", "vl-convert-python",
 }  # fmt: skip
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from IPython import display
 from PIL import Image
 
 from helpers.plotting.arrays import class_indices, drawable
@@ -22,41 +22,37 @@ _SIDE = 1000  # positions are whole numbers from 0 to this, to keep a notebook s
 _PIXELS = 520
 
 
-# What Altair's HTML starts with, and what stops it where the first output is drawn already.
-_EMBED = "(function(vegaEmbed) {"
-_NOT_IN_JUPYTERLAB = "if (document.querySelector('.jp-LabShell, .jp-NotebookPanel')) return;"
+_VEGA_LITE = "5.20"  # of the versions that vl-convert draws, the nearest to Altair's
+_PICTURE_COLOURS = 64
 
 
 class Explorer:
-    """An interactive figure that needs no kernel, shown as two outputs.
+    """An interactive figure that needs no kernel: its description in Vega-Lite, and a picture.
 
-    JupyterLab draws the first, a Vega-Lite description, and leaves the second empty; a static
-    page draws the second, HTML whose scripts it fetches from cdn.jsdelivr.net. In one output,
-    JupyterLab would choose the HTML, and keep its scripts from running in a notebook that it
-    does not trust.
+    JupyterLab and Visual Studio Code draw the description and fetch nothing for it; GitHub and
+    nbviewer show the picture. Colab draws no Vega-Lite: while a notebook runs there, it gets
+    HTML instead, which fetches Vega.
     """
 
-    def __init__(self, chart: altair.Chart, name: str) -> None:
+    def __init__(self, chart: altair.TopLevelMixin) -> None:
         self.chart = chart
-        self._name = name
 
-    def _ipython_display_(self) -> None:
-        for output in self.outputs():
-            display.display(output, raw=True)
-
-    def outputs(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the two outputs, by MIME type."""
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         import altair
 
+        about = {"text/plain": f"Interactive figure: {self.chart.title}"}
+        if "google.colab" in sys.modules:
+            return about | {"text/html": self.chart.to_html(fullhtml=False)}
         kind = f"application/vnd.vegalite.v{altair.VEGALITE_VERSION.strip('v').split('.')[0]}+json"
-        page = self.chart.to_html(fullhtml=False, output_div=self._name)
-        if _EMBED not in page:
-            raise RuntimeError(f"altair {altair.__version__} writes other HTML than expected here")
-        about = f"Interactive figure: {self.chart.title}"
-        return (
-            {kind: self.chart.to_dict(), "text/plain": about},
-            {"text/html": page.replace(_EMBED, f"{_EMBED}\n{_NOT_IN_JUPYTERLAB}", 1)},
-        )
+        return about | {kind: self.chart.to_dict(), "image/png": self._picture()}
+
+    def _picture(self) -> str:
+        import vl_convert
+
+        drawn = vl_convert.vegalite_to_png(self.chart.to_dict(), vl_version=_VEGA_LITE)
+        few = Image.open(io.BytesIO(drawn)).convert("RGB").quantize(_PICTURE_COLOURS)
+        few.save(buffer := io.BytesIO(), "PNG", optimize=True)
+        return base64.b64encode(buffer.getvalue()).decode()
 
 
 def embedding_explorer(
@@ -79,7 +75,7 @@ def embedding_explorer(
         title: above the figure.
 
     Returns:
-        An object that Jupyter shows; 2,000 images with four layers take 0.4 MB, twice.
+        An object that Jupyter shows; 2,000 images with four layers take 0.4 MB.
     """
     import altair as alt
 
@@ -135,7 +131,7 @@ def embedding_explorer(
         .properties(width=_PIXELS, height=_PIXELS, title=title)
         .configure_view(stroke=None)
     )
-    return Explorer(chart, "explorer")
+    return Explorer(chart)
 
 
 def layer_explorer(table: pd.DataFrame, title: str = "") -> Explorer:
@@ -150,7 +146,7 @@ def layer_explorer(table: pd.DataFrame, title: str = "") -> Explorer:
         title: above the figure.
 
     Returns:
-        An object that Jupyter shows; 500 points take 60 kB, twice.
+        An object that Jupyter shows; 500 points take 60 kB.
 
     Raises:
         ValueError: a network has two values of a measure in one layer.
@@ -171,7 +167,7 @@ def layer_explorer(table: pd.DataFrame, title: str = "") -> Explorer:
     data = alt.InlineData(rows, format=alt.CsvDataFormat(type="csv", parse=numbers))
     panels = [_panel(name, curves, k) for k, name in enumerate(("upper", "lower"))]
     chart = alt.vconcat(*panels, data=data).properties(title=title).configure_view(stroke=None)
-    return Explorer(chart, "layers")
+    return Explorer(chart)
 
 
 def _all_short(layers: pd.Series) -> list[str]:

@@ -4,13 +4,18 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import altair
+import jupyterlab
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
 from helpers import plotting
+
+VEGA_LITE = "application/vnd.vegalite.v5+json"
 
 
 @pytest.fixture
@@ -24,7 +29,7 @@ def explorer():
 
 
 def table(explorer):
-    spec = explorer.outputs()[0]["application/vnd.vegalite.v5+json"]
+    spec = explorer.chart.to_dict()
     text = next(iter(spec["datasets"].values())) if "datasets" in spec else spec["data"]["values"]
     return pd.read_csv(io.StringIO(text))
 
@@ -46,14 +51,27 @@ def test_images_are_black_on_white(explorer):
     assert grey[5:7, 2:12].mean() < 60 and grey[20:].mean() > 200
 
 
-def test_jupyterlab_draws_the_first_output_and_a_page_the_second(explorer):
-    lab, page = explorer.outputs()
-    assert "text/html" not in lab and "toy" in lab["text/plain"]
-    assert list(page) == ["text/html"]
-    start = page["text/html"].index("(function(vegaEmbed) {")
-    assert page["text/html"][start:].splitlines()[1].startswith("if (document.querySelector('.jp-")
-    assert len(json.dumps([lab, page])) < 60_000
-    assert explorer.outputs() == (lab, page)
+def test_jupyterlab_draws_the_description_and_a_page_shows_the_picture(explorer):
+    bundle = explorer._repr_mimebundle_()
+    assert set(bundle) == {VEGA_LITE, "image/png", "text/plain"} and "toy" in bundle["text/plain"]
+    assert "http" not in json.dumps(bundle).replace(bundle[VEGA_LITE]["$schema"], "")
+    picture = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert picture.size[0] >= 520 and picture.getpalette()[:3] != [0, 0, 0]
+    assert len(json.dumps(bundle)) < 80_000
+    assert explorer._repr_mimebundle_() == bundle
+
+
+def test_colab_gets_html(explorer, monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    bundle = explorer._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"} and "vegaEmbed" in bundle["text/html"]
+
+
+def test_jupyterlab_draws_the_major_version_of_vega_lite_that_altair_describes():
+    installed = Path(jupyterlab.__file__).parent / "staging" / "package.json"
+    extensions = json.loads(installed.read_text(encoding="utf-8"))["dependencies"]
+    assert altair.VEGALITE_VERSION.strip("v").startswith("5.")
+    assert "@jupyterlab/vega5-extension" in extensions
 
 
 def test_the_slider_moves_points_linearly_from_layer_to_layer(explorer):

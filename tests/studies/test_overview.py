@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from helpers import project, report
+from helpers import plotting, project, report
 from helpers.studies import overview
+from helpers.studies.overview import questions
 
 
 @pytest.fixture(scope="module")
@@ -53,4 +54,28 @@ def test_photos_differ_from_the_others_by_one_minus_their_correlation():
 
 @pytest.mark.parametrize(("value", "sign", "text"), [(0.723, False, ".72"), (-0.6, True, "−.60")])
 def test_numbers_are_written_as_in_the_notebooks(value, sign, text):
-    assert overview._short(value, sign) == text
+    assert questions._short(value, sign) == text
+
+
+@pytest.fixture(scope="module")
+def table():
+    return overview.layer_table()
+
+
+def test_one_value_per_point_within_its_interval(table):
+    assert not table.duplicated(["network", "measure", "layer"]).any()
+    assert table["value"].notna().all() and table["network"].nunique() >= 7
+    known = table.dropna(subset=["low", "high"])
+    assert len(known) > 0.8 * len(table)
+    assert ((known["low"] <= known["value"]) & (known["value"] <= known["high"])).all()
+
+
+def test_values_are_those_of_the_tables(table):
+    photos = report.load("01_gini_by_image", committed=True)
+    mean = photos.query("layer == 'mixed7' and measure == 'gini'")["value"].mean()
+    (ours,) = table.query("layer == 'mixed7' and measure == 'Gini coefficient'")["value"]
+    assert abs(ours - mean) < 1e-9
+
+
+def test_the_explorer_is_small_enough_for_a_notebook(table):
+    assert len(str(plotting.layer_explorer(table)._repr_mimebundle_())) < 150_000

@@ -1,4 +1,4 @@
-"""Notebook 00: each notebook's question with its answer, from the tables that they committed."""
+"""Each notebook's question with its answer, and the networks drawn, from committed tables."""
 
 from __future__ import annotations
 

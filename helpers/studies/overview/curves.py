@@ -1,4 +1,4 @@
-"""The committed measures of layers in one table, for the site's layer explorer."""
+"""The committed measures of layers in one table, for the layer explorer."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ def layer_table() -> pd.DataFrame:
 
     Intervals are 95 % over images or categories; of the perceptron, the range over its seeds.
     """
-    parts = [_over_photos(), _of_animals(), _between_layers(), _over_categories(), _perceptron()]
+    parts = [
+        _over_photos("gini", "Gini coefficient"),
+        _of_animals(),
+        _between_layers(),
+        _over_categories(),
+        _perceptron(),
+        _over_photos("hoyer", "Hoyer's measure"),
+    ]
     return pd.concat([part[COLUMNS] for part in parts], ignore_index=True)
 
 
-def _over_photos() -> pd.DataFrame:
-    names = {"gini": "Gini coefficient", "hoyer": "Hoyer's measure"}
-    table = _committed("01_gini_by_image").replace({"measure": names})
-    return _means(table[table["measure"].isin(names.values())])
+def _over_photos(measure: str, title: str) -> pd.DataFrame:
+    table = _committed("01_gini_by_image").query("measure == @measure and network == @INCEPTION")
+    return _means(table).assign(measure=title)
 
 
 def _of_animals() -> pd.DataFrame:
