@@ -59,7 +59,7 @@ def train(
     y: np.ndarray,
     test: tuple[np.ndarray, np.ndarray],
     *,
-    learning_rate: float,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     epochs: int = 5,
     batch_size: int = 64,
     momentum: float = 0.9,
@@ -75,7 +75,7 @@ def train(
         x: (n, *input shape) float32 inputs.
         y: (n,) integer classes.
         test: inputs and classes that only the learning curve sees.
-        learning_rate: step size of SGD.
+        learning_rate: step size of SGD, or, without a cache, a schedule of it.
         epochs: passes over x.
         batch_size: images a step.
         momentum: of SGD.
@@ -140,7 +140,7 @@ def _fit(
     y: np.ndarray,
     test: tuple[np.ndarray, np.ndarray],
     callbacks: Sequence[keras.callbacks.Callback],
-    learning_rate: float,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
     epochs: int,
     batch_size: int,
     momentum: float,

@@ -28,7 +28,8 @@ def over_steps(
     """Draw a value against training steps: a curve per layer, from dark (early) to light (late).
 
     Where a curve has several rows per step (seeds), it is their mean, and the band is their
-    range. The axis of steps is logarithmic from 1 on and begins with step 0.
+    range. The layer "input" is dashed. The axis of steps is logarithmic from 1 on and begins
+    with step 0.
 
     Args:
         table: columns step, layer, depth, value, and those named by `rows` and `columns`.
@@ -117,7 +118,8 @@ def _curves(axis: plt.Axes, panel: pd.DataFrame) -> None:
     for layer, name, colour in zip(layers, names, colours, strict=True):
         curve = panel[panel["layer"] == layer].groupby("step")["value"].agg(["mean", "min", "max"])
         axis.fill_between(curve.index, curve["min"], curve["max"], color=colour, alpha=0.15, lw=0)
-        axis.plot(curve.index, curve["mean"], color=colour, linewidth=1.6, label=name)
+        line = {"linewidth": 1.6, "linestyle": "--" if layer == "input" else "-"}
+        axis.plot(curve.index, curve["mean"], color=colour, label=name, **line)
     steps = panel["step"].max()
     axis.set_xscale("symlog", linthresh=1, linscale=0.4)
     ticks = [0, *(10**k for k in range(int(np.log10(max(steps, 1))) + 1)), steps]
@@ -134,6 +136,6 @@ def _legend(axis: plt.Axes) -> None:
         bbox_to_anchor=(0, -0.22),
         ncols=min(entries, 7),
         fontsize=9,
-        handlelength=1.2,
+        handlelength=1.6,
         columnspacing=1,
     )

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import data, layers, report
+from helpers import data, layers, models, report
 from helpers.metrics import intervals
 from helpers.studies.over_learning import claims, dynamics, smoothness, training
 
@@ -67,6 +67,40 @@ def test_recordings_are_kept_and_come_back_the_same(recordings, digits, tmp_path
             )
     with pytest.raises(TypeError):  # another seed is another training
         training.record(training.MLP, digits, 1, SMALL, tmp_path)
+
+
+def test_calibration_leaves_training_as_it_is(digits):
+    model = training.initial(training.INCEPTION, digits, 0)
+    x, y = training.inputs(model, digits.x_train[: SMALL.train]), digits.y_train[: SMALL.train]
+
+    def trained(callbacks):
+        options = {"learning_rate": SMALL.decay(0.05), "epochs": 1, "batch_size": 16}
+        return models.train(model, x, y, (x, y), **options, callbacks=callbacks)[0]
+
+    (calibration,) = training.calibrations(training.INCEPTION, digits, SMALL)
+    ours, plain = trained([calibration]), trained([keras.callbacks.Callback()])
+    for here, there in zip(ours.trainable_weights, plain.trainable_weights, strict=True):
+        np.testing.assert_array_equal(here.numpy(), there.numpy())
+    averages = [w.numpy() for w in plain.non_trainable_weights]
+    models.calibrate(plain, calibration._images)
+    for found, wanted, average in zip(
+        ours.non_trainable_weights, plain.non_trainable_weights, averages, strict=True
+    ):
+        np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-4, atol=1e-5)
+        assert not np.allclose(found.numpy(), average, rtol=1e-2)
+    assert training.calibrations(training.MLP, digits, SMALL) == []
+
+
+def test_kernels_are_told_apart_by_what_they_span(digits):
+    spans = training.kernel_sizes(training.initial(training.INCEPTION, digits, 0))
+    assert spans["conv2d"] == "3×3" and spans["conv2d_3"] == "1×1" and spans["logits"] == "dense"
+    module = [spans[f"conv2d_{k}"] for k in range(5, 11)]
+    assert module == ["1×1", "1×1", "3×3", "1×1", "5×5", "1×1"]
+
+
+def test_the_learning_rate_falls_to_zero():
+    rates = [float(SMALL.decay(0.1)(step)) for step in (0, SMALL.last / 2, SMALL.last)]
+    np.testing.assert_allclose(rates, [0.1, 0.05, 0], atol=1e-8)
 
 
 def test_the_layers_follow_each_relu(recordings):
@@ -227,7 +261,7 @@ def test_the_grid_has_24_networks_and_every_strength_twice():
 
 
 def test_networks_of_the_grid_learn_and_are_measured(digits, tmp_path):
-    sizes = training.Sizes(train=256, test=100, each=5, epochs=3, batch_size=16)
+    sizes = training.Sizes(train=256, test=100, each=5, epochs=6, batch_size=16)
     networks = smoothness.grid().iloc[[2, 3]]
     found = smoothness.train_grid(digits, sizes, networks, tmp_path)
     kept = smoothness.train_grid(digits, sizes, networks, tmp_path)
@@ -290,6 +324,49 @@ def test_trends_that_learning_makes_or_unmakes(sign):
     assert verdicts["psi-dip"] == (False if sign > 0 else "mixed")
     assert verdicts["bottom-up"] is True
     assert verdicts["smooth"] is True
+
+
+@pytest.mark.parametrize(
+    ("cka", "svcca", "expected"),
+    [
+        (0.5, 0.5, True),
+        (0.5, 0.0, "mixed"),
+        (0.5, -0.5, "mixed"),
+        (-0.5, 0.5, "mixed"),
+        (-0.5, 0.0, False),
+        (-0.5, -0.5, False),
+        (0.0, -0.5, None),
+        (0.0, 0.5, None),
+    ],
+)
+def test_an_order_of_settling_is_judged_by_cka_and_seconded_by_svcca(
+    monkeypatch, cka, svcca, expected
+):
+    rows = [
+        ("bottom-up", "digits", "toy", name, tau, tau - 0.1, tau + 0.1)
+        for name, tau in zip(claims.SIMILARITIES, (cka, svcca), strict=True)
+    ]
+    columns = ["claim", "dataset", "network", "similarity", "tau", "low", "high"]
+    monkeypatch.setattr(claims, "bottom_up", lambda table: pd.DataFrame(rows, columns=columns))
+    _, holds, *why = claims.judged(*toy_tables(1), {})["bottom-up", "toy, digits"]
+    assert holds is expected or holds == expected == "mixed"
+    assert bool(why) == (expected is None)
+
+
+def test_intervals_that_include_zero_refute_nothing(monkeypatch):
+    def verdict(end, difference):
+        rows = [
+            ("digits", "toy", when, tau, tau - 0.1, tau + 0.1)
+            for when, tau in {"start": 0, "end": end, "difference": difference}.items()
+        ]
+        columns = ["dataset", "network", "when", "tau", "low", "high"]
+        monkeypatch.setattr(claims, "learned", lambda *_: pd.DataFrame(rows, columns=columns))
+        return claims.judged(*toy_tables(1), {})["sparser-learned", "toy, digits"][1]
+
+    assert verdict(0.5, 0.5) is True
+    assert verdict(0.5, 0) == verdict(0, 0.5) == verdict(-0.5, 0.5) == "mixed"
+    assert verdict(-0.5, 0) is verdict(0, -0.5) is False
+    assert verdict(0, 0) is None
 
 
 def test_verdicts_can_be_had_of_real_recordings(tables):

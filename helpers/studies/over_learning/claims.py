@@ -12,6 +12,10 @@ from helpers.studies.over_learning.training import hidden
 
 SIMILARITIES = ("CKA with the end", "SVCCA with the end")
 SETTLED = {"bottom-up": (0.9, False), "bottom-up-own-way": (0.5, True)}
+UNDECIDED_BY_CKA = (
+    "by debiased CKA the interval includes 0, and SVCCA, whose floor rises with a layer's width, "
+    "does not decide alone"
+)
 TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits"}
 Found = dict[tuple[str, str], tuple]
 
@@ -127,7 +131,9 @@ def judged(
             f"{row.similarity.split()[0]} {_estimate(row.tau, row.low, row.high)}"
             for row in rows.itertuples()
         )
-        found[claim, subject(network, dataset)] = f"tau: {ours}", _all_or_some(rows["low"] > 0)
+        lead, second = _signs(rows)  # as in SIMILARITIES
+        verdict = _together(lead, second) if lead else (None, UNDECIDED_BY_CKA)
+        found[claim, subject(network, dataset)] = f"tau: {ours}", *verdict
     for claim, trend in {
         "psi-rise-learned": learned(table, "PSI", classes),
         "sparser-learned": learned(table, "Gini"),
@@ -136,16 +142,17 @@ def judged(
             rows = rows.set_index("when")
             start, end = (_estimate(*rows.loc[k, ["tau", "low", "high"]]) for k in ("start", "end"))
             ours = f"tau: {end}; at step 0 {start}"
-            holds = _all_or_some(rows.loc[["end", "difference"], "low"] > 0)
-            found[claim, subject(network, dataset)] = ours, holds
+            verdict = _together(*_signs(rows.loc[["end", "difference"]]))
+            found[claim, subject(network, dataset)] = ours, *verdict
     for (dataset, network), rows in dipped(table).groupby(["dataset", "network"], sort=False):
         rows = rows.set_index("part")
-        dip, rise = rows.loc["dip", "high"] < 0, rows.loc["rise", "low"] > 0
+        dip, rise = _signs(rows.loc[["dip", "rise"]])
         ours = "; ".join(
             f"{part} {_estimate(*rows.loc[part, ['value', 'low', 'high']])}" for part in rows.index
         )
-        holds = (True if rise else "mixed") if dip else False
-        found["psi-dip", subject(network, dataset)] = ours, holds
+        holds = (True if rise > 0 else "mixed") if dip < 0 else False
+        verdict = (holds,) if dip else (None, "the interval of the dip includes 0")
+        found["psi-dip", subject(network, dataset)] = ours, *verdict
     for (dataset, network), rows in gained(table, "Gini").groupby(
         ["dataset", "network"], sort=False
     ):
@@ -167,8 +174,16 @@ def smooth_verdict(estimate: intervals.Estimate) -> tuple:
     return ours, None, "the interval includes 0: so few networks cannot tell"
 
 
-def _all_or_some(parts: pd.Series) -> bool | str:
-    return True if parts.all() else "mixed" if parts.any() else False
+def _signs(rows: pd.DataFrame) -> list[int]:
+    """Return for each interval 1 if it lies above 0, -1 below, 0 if it includes 0."""
+    return ((rows["low"] > 0).astype(int) - (rows["high"] < 0)).tolist()
+
+
+def _together(*signs: int) -> tuple:
+    """Judge a claim that all intervals lie above 0: by all, by some, by none but some below."""
+    if max(signs) > 0:
+        return (True if min(signs) > 0 else "mixed",)
+    return (False,) if min(signs) < 0 else (None, "the intervals include 0")
 
 
 def _estimate(value: float, low: float, high: float) -> str:

@@ -15,7 +15,7 @@ from helpers.metrics import intervals, similarity
 from helpers.studies.over_learning.training import Sizes, cache_key, first_of_each, inputs
 
 DEPTHS, WIDTHS = (2, 4, 6), (32, 128)
-LEARNING_RATES, DROPOUTS, DECOVS = (0.005, 0.05), (0.1, 0.2, 0.4), (1e-3, 1e-2, 1e-1)
+LEARNING_RATES, DROPOUTS, DECOVS = (0.005, 0.05), (0.025, 0.05, 0.1), (1e-3, 1e-2, 1e-1)
 CONTROLS = ("width", "depth", "train accuracy")
 
 
@@ -166,7 +166,7 @@ def _train(row: dict, arrays: data.LabelledImages, seed: int, sizes: Sizes) -> d
         x,
         y,
         (test, arrays.y_test),
-        learning_rate=float(row["learning_rate"]),
+        learning_rate=sizes.decay(float(row["learning_rate"])),
         epochs=sizes.epochs,
         batch_size=sizes.batch_size,
         seed=seed,

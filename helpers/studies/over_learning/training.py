@@ -1,4 +1,4 @@
-"""Networks trained with a recorder: what their layers measure at some 18 steps."""
+"""Networks trained with a recorder: what their layers measure at some 20 steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from helpers import data, layers, models, project
 from helpers.metrics import similarity, sparsity
 
 INCEPTION, MLP = "mini-Inception", "MLP"
-LEARNING_RATES = {INCEPTION: 0.05, MLP: 0.1}  # of SGD with momentum 0.9
+LEARNING_RATES = {INCEPTION: 0.05, MLP: 0.1}  # at first, of SGD with momentum 0.9
 HIDDEN_UNITS = (256, 128, 64, 32)
 INCEPTION_LAYERS = (*models.GUEST_LOVE_LAYERS, "avg_pool", "logits")
 CACHE = project.ROOT / "data" / "downloads" / "over_learning"
@@ -34,19 +34,30 @@ class Sizes:
         epochs: passes over the training images.
         checkpoints: steps at which is measured, about.
         batch_size: images per step.
+        calibrated: training images whose statistics batch normalisation has when measured.
     """
 
-    train: int = 6_144
+    train: int = 15_360
     test: int = 1_000
     each: int = 20
-    epochs: int = 2
-    checkpoints: int = 18
+    epochs: int = 5
+    checkpoints: int = 22
     batch_size: int = 64
+    calibrated: int = 512
+
+    @property
+    def last(self) -> int:
+        """The last step."""
+        return self.epochs * -(-self.train // self.batch_size)
 
     @property
     def steps(self) -> list[int]:
         """The steps recorded, 0 and the last among them."""
-        return layers.log_steps(self.epochs * -(-self.train // self.batch_size), self.checkpoints)
+        return layers.log_steps(self.last, self.checkpoints)
+
+    def decay(self, learning_rate: float) -> keras.optimizers.schedules.LearningRateSchedule:
+        """Return a learning rate that falls along a cosine to 0 at the last step."""
+        return keras.optimizers.schedules.CosineDecay(learning_rate, self.last)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +110,55 @@ def chosen_layers(model: keras.Model) -> list[str]:
     return layers.select(model, names, missing="skip")
 
 
+class Calibration(keras.callbacks.Callback):
+    """Give batch normalisation the statistics of some images before a step is recorded.
+
+    Training normalises by each batch and never reads these statistics, so its course stays the
+    same to the last bit; the moving averages that Keras keeps would trail the weights. For the
+    list of callbacks before a `layers.Recorder`.
+    """
+
+    def __init__(self, images: data.ImageSet, steps: Iterable[int]) -> None:
+        """Choose images of the training set, and the steps that are recorded."""
+        super().__init__()
+        self._images, self._steps = images, set(steps)
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Calibrate before the first step."""
+        self._calibrate_if_asked()
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Calibrate, if this step is recorded."""
+        self._calibrate_if_asked()
+
+    def _calibrate_if_asked(self) -> None:
+        if int(self.model.optimizer.iterations.numpy()) in self._steps:
+            models.calibrate(self.model, self._images)
+
+
+def kernel_sizes(model: keras.Model) -> dict[str, str]:
+    """Return layer -> what its kernel spans: "3×3" and the like of a convolution, or "dense"."""
+    return {
+        layer.name: "×".join(map(str, getattr(layer, "kernel_size", ()))) or "dense"
+        for layer in model.layers
+        if hasattr(layer, "kernel")
+    }
+
+
+def calibrations(
+    network: str, arrays: data.LabelledImages, sizes: Sizes
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that come before the recorders: none without batch normalisation."""
+    if network != INCEPTION:
+        return []
+    pixels = arrays.x_train[: min(sizes.train, sizes.calibrated), ..., None]
+    names, labels = np.arange(len(pixels)).astype(str), arrays.y_train[: len(pixels)].astype(str)
+    images = data.ImageSet(
+        arrays.name, arrays.title, arrays.licence, names, labels, pixels=pixels.astype(np.uint8)
+    )
+    return [Calibration(images, sizes.steps)]
+
+
 def hidden(names: Iterable[str]) -> list[str]:
     """Return the layers between the input and the logits."""
     return [name for name in names if name not in ("input", "logits")]
@@ -133,7 +193,7 @@ def cache_key(arrays: data.LabelledImages, sizes: Sizes) -> dict[str, object]:
     images = (arrays.x_train[: sizes.train], arrays.y_train[: sizes.train])
     held_out = (arrays.x_test, arrays.y_test)
     name = {"dataset": arrays.name, "data": data.digest(*images, *held_out)}
-    return name | asdict(sizes) | {"keras": keras.__version__}
+    return name | asdict(sizes) | {"decay": "cosine", "keras": keras.__version__}
 
 
 def packed(recording: Recording) -> dict[str, np.ndarray]:
@@ -176,11 +236,11 @@ def _record(network: str, arrays: data.LabelledImages, seed: int, sizes: Sizes) 
         x,
         arrays.y_train[: sizes.train],
         test,
-        learning_rate=LEARNING_RATES[network],
+        learning_rate=sizes.decay(LEARNING_RATES[network]),
         epochs=sizes.epochs,
         batch_size=sizes.batch_size,
         seed=seed,
-        callbacks=[seen, scores],
+        callbacks=[*calibrations(network, arrays, sizes), seen, scores],
     )
     key = {"dataset": arrays.name, "network": network, "seed": seed}
     return summarised(seen, scores, test[1][rows], key)
