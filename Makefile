@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: run reproduce report test fuzz lab bench site student address \
-	floor lint format requirements clean
+	floor colab lint format requirements clean
 
 run: $(READY)  ## every notebook in the quick profile, offline
 	$(BIN)/python -m tools.run_notebooks --profile quick
@@ -52,6 +52,13 @@ floor: $(READY)  ## the oldest versions that pyproject.toml admits, and the test
 	$(BIN)/uv pip install --quiet --python $(FLOOR) -r $(FLOOR)/requirements.txt pytest hypothesis
 	$(BIN)/uv pip install --quiet --python $(FLOOR) --no-deps --editable .
 	$(FLOOR)/bin/python -m pytest tests/data tests/layers tests/metrics tests/models tests/plotting
+
+COLAB := build/colab
+colab: $(READY)  ## the quick profile on Colab's versions; FREEZE: its pip-freeze.txt, see tools/colab.py
+	$(BIN)/uv venv --quiet --clear --python 3.12 $(COLAB)
+	$(BIN)/python -m tools.colab "$(FREEZE)" > $(COLAB)/requirements.txt
+	$(BIN)/uv pip install --quiet --python $(COLAB) -r $(COLAB)/requirements.txt
+	$(COLAB)/bin/python -m tools.run_notebooks --profile quick --workers 1
 
 lint: $(READY)  ## ruff on code and notebooks
 	$(BIN)/ruff check .

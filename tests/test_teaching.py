@@ -38,6 +38,14 @@ def test_three_questions_with_answer_and_mistake(path):
 
 
 @plans
+def test_predictions_before_figures_and_something_to_assign(path):
+    text = path.read_text(encoding="utf-8")
+    predictions = text.split("## Predict first")[1].split("\n## ")[0]
+    assert len(re.findall(r"^\* Before .+: .+$", predictions, re.MULTILINE)) >= 3
+    assert len(text.split("## Assign")[1].split()) >= 3
+
+
+@plans
 def test_the_sections_that_it_names_are_there(path):
     if path.stem not in NOTEBOOKS:
         pytest.skip("its notebook is still to come")

@@ -85,7 +85,8 @@ def stage(folder: Path) -> None:
     index = (folder / "index.md").read_text(encoding="utf-8")
     others = [p.stem for p in sorted(DOCS.glob("*.md")) if f"\n{p.stem}\n" not in index]
     listed = "\n".join(name for name in others if name != "index")
-    (folder / "index.md").write_text(index.replace("\nglossary\n", f"\n{listed}\nglossary\n"))
+    index = index.replace("\nglossary\n", f"\n{listed}\nglossary\n")
+    (folder / "index.md").write_text(index, encoding="utf-8")
     measure_pictures.draw_all(folder / "figures" / "measures")
     _name_notebooks(folder)
     import vl_convert

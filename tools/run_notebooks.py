@@ -21,6 +21,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -39,38 +40,49 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 # What TensorFlow prints at its start, whatever its log level.
 START_UP = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n?", re.MULTILINE)
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# Dependencies that Colab has, in versions that its own packages need, or has no use for
-# (vl-convert-python: it draws figures to explore itself).
+# Dependencies that Colab has, in versions that its own packages need, and those that notebooks
+# do without there: Colab draws figures to explore itself.
 ON_COLAB = {
-    "altair", "ipywidgets", "jupyterlab", "matplotlib", "nbclient", "nbformat", "numba", "numpy",
-    "pandas", "pillow", "psutil", "requests", "scikit-learn", "scipy", "seaborn", "tensorflow",
-    "threadpoolctl", "tqdm", "urllib3", "vl-convert-python",
+    "altair", "ipywidgets", "matplotlib", "nbclient", "nbformat", "numba", "numpy", "pandas",
+    "pillow", "psutil", "requests", "scikit-learn", "scipy", "seaborn", "tensorflow",
+    "threadpoolctl", "tqdm", "urllib3",
 }  # fmt: skip
+NOT_FOR_COLAB = {"jupyterlab", "vl-convert-python"}
 
 
 def colab_cell() -> str:
     """Return the cell that fetches the project on Colab and installs what is missing there.
 
-    The packages are the dependencies of pyproject.toml without those of ON_COLAB, in the
-    versions of requirements.txt. The working directory then holds `helpers`, so the project
-    itself is not installed.
+    The working directory then holds `helpers`, so the project itself is not installed.
     """
-    project_table = tomllib.loads((project.ROOT / "pyproject.toml").read_text())["project"]
-    names = (re.match(r"[\w.-]+", line)[0] for line in project_table["dependencies"])
-    pinned = (project.ROOT / "requirements.txt").read_text()
-    packages = [
-        re.search(rf"^{name}==[\w.]+", pinned, re.MULTILINE | re.IGNORECASE)[0]
-        for name in names
-        if name not in ON_COLAB
-    ]
+    repository = _about()["urls"]["Repository"]
     return f"""\
 # On Colab, fetch the project first; anywhere else this cell does nothing.
 import sys
 
 if "google.colab" in sys.modules:
-    !git clone --quiet --depth 1 {project_table["urls"]["Repository"]}
-    %cd {project_table["urls"]["Repository"].rsplit("/", 1)[1]}
-    %pip install --quiet {" ".join(packages)}"""
+    !git clone --quiet --depth 1 {repository}
+    %cd {repository.rsplit("/", 1)[1]}
+    %pip install --quiet {" ".join(missing_on_colab())}"""
+
+
+def missing_on_colab() -> list[str]:
+    """Return what the notebooks need and Colab lacks, in the versions of requirements.txt."""
+    pinned = (project.ROOT / "requirements.txt").read_text(encoding="utf-8")
+    return [
+        re.search(rf"^{name}==[\w.]+", pinned, re.MULTILINE | re.IGNORECASE)[0]
+        for name in dependencies()
+        if name not in ON_COLAB | NOT_FOR_COLAB
+    ]
+
+
+def dependencies() -> list[str]:
+    """Return the names of the dependencies of pyproject.toml."""
+    return [re.match(r"[\w.-]+", line)[0] for line in _about()["dependencies"]]
+
+
+def _about() -> dict[str, Any]:
+    return tomllib.loads((project.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Change the repository's address everywhere: `make address REPO=owner/name`.
 
 The address stands in pyproject.toml, the citation, README and each notebook's badges and Colab
-cell. The site, the tests and `make reproduce` read it from pyproject.toml.
+cell, in some of them with that of the site. The site, the tests and `make reproduce` read it from
+pyproject.toml.
 """
 
 from __future__ import annotations
@@ -37,13 +38,19 @@ def change(root: Path, address: str) -> Iterator[Path]:
     old = about["urls"]["Repository"].removeprefix(GITHUB)
     for path in sorted(path for pattern in FILES for path in root.glob(pattern)):
         text = path.read_text(encoding="utf-8")
-        changed = text.replace(old, address)
+        changed = text.replace(site(old), site(address)).replace(old, address)
         if path.suffix == ".ipynb":
             clone = rf"(%cd ){re.escape(old.split('/')[1])}\b"
             changed = re.sub(clone, rf"\g<1>{address.split('/')[1]}", changed)
         if changed != text:
             path.write_text(changed, encoding="utf-8")
             yield path
+
+
+def site(address: str) -> str:
+    """Return where GitHub Pages publishes a repository's site."""
+    owner, name = address.split("/")
+    return f"{owner.lower()}.github.io/{name}"
 
 
 if __name__ == "__main__":

@@ -28,9 +28,15 @@ def imagenet_classes() -> pd.DataFrame:
     Raises:
         FetchError: a label map is missing and could not be fetched.
     """
-    label_map = fetch(f"{LABEL_MAPS}/imagenet_2012_challenge_label_map_proto.pbtxt").read_text()
+    label_map = fetch(f"{LABEL_MAPS}/imagenet_2012_challenge_label_map_proto.pbtxt").read_text(
+        "utf-8"
+    )
     pairs = re.findall(r'target_class: (\d+)\s+target_class_string: "(n\d+)"', label_map)
-    lines = fetch(f"{LABEL_MAPS}/imagenet_synset_to_human_label_map.txt").read_text().splitlines()
+    lines = (
+        fetch(f"{LABEL_MAPS}/imagenet_synset_to_human_label_map.txt")
+        .read_text("utf-8")
+        .splitlines()
+    )
     english = dict(line.split("\t") for line in lines)
     rows = sorted((wnid, english[wnid], int(node)) for node, wnid in pairs)
     return pd.DataFrame(rows, columns=["wnid", "name", "node"])

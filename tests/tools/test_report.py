@@ -71,7 +71,7 @@ def test_a_report_is_one_page_made_of_what_an_interrupted_one_left(
     monkeypatch.setattr(report.shutil, "rmtree", lambda *args, **kwargs: None)
     assert report.main(own) == 0
     assert left[0].stat().st_mtime_ns == written
-    page = (tmp_path / "report" / "own_photos.html").read_text()
+    page = (tmp_path / "report" / "own_photos.html").read_text(encoding="utf-8")
     assert "data:image/png;base64" in page and data.sha256(own[0]) in page
     assert not re.findall(
         r"<(?:script|link|img|iframe)[^>]*(?:src|href)=[\"']?(?:https?:)?//", page

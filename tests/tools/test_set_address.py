@@ -29,7 +29,9 @@ def test_the_address_changes_everywhere_and_back(copy, monkeypatch):
     names = {path.name for path in changed}
     assert {"pyproject.toml", "CITATION.cff", "README.md"} <= names
     assert {path.name for path in run_notebooks.find()} <= names
-    assert not [path for path in files if old in path.read_text(encoding="utf-8")]
+    texts = {path: path.read_text(encoding="utf-8") for path in files}
+    assert not [p for p, text in texts.items() if old in text or set_address.site(old) in text]
+    assert "ada-lovelace.github.io/analytical.engine" in texts[copy / "README.md"]
     cited = yaml.safe_load((copy / "CITATION.cff").read_text())["repository-code"]
     assert cited == set_address.GITHUB + NEW
     monkeypatch.setattr(project, "ROOT", copy)
