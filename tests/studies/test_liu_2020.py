@@ -247,6 +247,7 @@ def test_every_claim_is_judged():
     e = estimates(up=0.4, down=-0.4)
     r = pd.DataFrame({"value": [0.1, 0.4], "p_holm": [0.9, 0.01]})
     relative = frame({m: e["down"] for m in ("psi", "psi, equal channels", "psi, z-scores")})
+    relative = relative.assign(gone=1.0, gone_low=0.8, gone_high=1.2)
     steps = pd.concat([frame({k: e["down"] for k in ("pool", "expand", "whole change")})] * 1)
     steps["less_half_high"] = -0.1
     found = claims.about_depth("n", e["up"], e["down"], e["up"]) | claims.about_dip("n", relative)
@@ -268,15 +269,35 @@ def test_claims_about_depth():
 
 
 def test_claims_about_the_dips_explanation():
-    def judged(whole, left):
-        rows = {"psi": Estimate(*whole)}
-        rows |= dict.fromkeys(("psi, equal channels", "psi, z-scores"), Estimate(*left))
-        return set(verdicts_of(claims.about_dip("n", frame(rows))).values())
+    def judged(whole, *gone):
+        measures = ("psi", "psi, equal channels", "psi, z-scores")
+        table = frame(dict.fromkeys(measures, Estimate(*whole)))
+        table[["gone", "gone_low", "gone_high"]] = gone
+        return set(verdicts_of(claims.about_dip("n", table)).values())
 
-    assert judged((-0.4, -0.5, -0.3), (0.0, -0.1, 0.1)) == {True}
-    assert judged((-0.4, -0.5, -0.3), (-0.1, -0.15, -0.05)) == {"mixed"}
-    assert judged((-0.4, -0.5, -0.3), (-0.3, -0.4, -0.2)) == {False}
-    assert judged((-0.1, -0.3, 0.1), (0.0, -0.1, 0.1)) == {None}
+    dip = (-0.4, -0.5, -0.3)
+    assert judged(dip, 1.0, 0.8, 1.2) == {True}
+    assert judged(dip, 0.2, 0.0, 0.4) == {False}
+    assert judged(dip, 0.9, 0.4, 1.4) == {None}
+    assert judged((-0.1, -0.3, 0.1), 1.0, 0.8, 1.2) == {None}
+
+
+def test_a_noisy_curve_explains_no_dip():
+    """Noise around the same dip leaves its share undecided; noise around no dip does not."""
+    rng = np.random.default_rng(0)
+    rows = []
+    noise = {"psi": 0.02, "quiet": 0.02, "noisy": 2.0}
+    for measure, depth in {"psi": 0.4, "quiet": 0.0, "noisy": 0.4}.items():
+        for layer in range(8):
+            level = 1 - depth * (1 <= layer < 4)
+            values = level + noise[measure] * rng.normal(size=60)
+            about = {"measure": measure, "depth": layer, "category": range(60)}
+            rows.append(pd.DataFrame(about | {"value": values}))
+    found = dips.by_measure(pd.concat(rows), ["psi", "quiet", "noisy"])
+    assert found.loc["quiet", "gone"] == pytest.approx(1, abs=0.05)
+    assert found.loc["quiet", "gone_low"] > 0.5
+    assert found.loc["noisy", "gone_low"] < 0.5 < found.loc["noisy", "gone_high"]
+    assert found.loc["psi", ["gone", "gone_low", "gone_high"]].isna().all()
 
 
 def test_claims_about_accuracy():
@@ -299,6 +320,7 @@ def test_claims_about_accuracy():
         (0.2, 0.3, 0.4, "mixed", "mixed"),
         (-0.3, 0.4, 0.4, True, "mixed"),  # a fall is no rise, but a reversed r is a correlation
         (0.3, 0.05, 0.4, False, False),
+        (0.05, 0.05, 0.4, None, None),  # kept or lost: the data do not tell
         (0.0, 0.05, 0.05, None, None),
     ],
 )

@@ -45,13 +45,14 @@ def about_dip(network: str, relative: pd.DataFrame) -> Found:
     whole = _estimate(relative.loc["psi"])
     judged = {}
     for claim, measure in (("dip-width", "psi, equal channels"), ("dip-min-max", "psi, z-scores")):
-        left = _estimate(relative.loc[measure])
-        ours = f"{shown('relative dip', left)}, of {whole.value:.2f}"
+        gone = Estimate(*relative.loc[measure, ["gone", "gone_low", "gone_high"]])
+        ours = f"{shown('gone', gone)} of a relative dip of {whole.value:.2f}"
         if whole.high >= 0:
             judged[claim, network] = (ours, None, "there is no dip")
+        elif gone.low <= 0.5 <= gone.high:
+            judged[claim, network] = (ours, None, "more or less than half of the dip may be gone")
         else:
-            smaller = "mixed" if abs(left.value) < abs(whole.value) / 2 else False
-            judged[claim, network] = (ours, True if left.high >= 0 else smaller)
+            judged[claim, network] = (ours, gone.low > 0.5)
     return judged
 
 
@@ -108,11 +109,16 @@ def about_twins(network: str, lost: pd.DataFrame, above_noise: pd.DataFrame) -> 
             gone = by[condition, f"{s} lost"]
             ours = f"{shown(s, left)}; {shown('lost', gone)}, of {intact.value:.2f}"
             nothing_left = left.low <= 0 and (s == "tau" or left.high >= 0)
-            holds = (nothing_left or "mixed") if gone.low > 0 else False
-            judged[f"{prefix}-{suffix}", network] = (ours, holds)
             if intact.low <= 0:
                 why = f"the intact network has none to lose: {shown(s, intact)} on these images"
-                judged[f"{prefix}-{suffix}", network] = (ours, None, why)
+                outcome = (ours, None, why)
+            elif gone.low > 0:
+                outcome = (ours, nothing_left or "mixed")
+            elif nothing_left:
+                outcome = (ours, None, "neither the loss nor what is left is told from 0")
+            else:
+                outcome = (ours, False)
+            judged[f"{prefix}-{suffix}", network] = outcome
     count = int((above_noise["low"] > 0).sum())
     ours = f"above noise in {count} of {len(above_noise)} layers"
     judged["moderate", network] = (ours, count > len(above_noise) / 2)

@@ -40,22 +40,36 @@ def relative_dip(values: ArrayLike) -> float:
     return dip(values) / float(np.asarray(values)[:, 0].mean())
 
 
+def share_gone(values: ArrayLike, whole: ArrayLike) -> float:
+    """Return which share of the `relative_dip` of one measure (`whole`) another lacks.
+
+    1 where the other measure has no dip, more where it rises instead, 0 where its dip is as deep.
+    """
+    return 1 - relative_dip(values) / relative_dip(whole)
+
+
 def by_measure(table: pd.DataFrame, measures: Sequence[str], seed: int = 0) -> pd.DataFrame:
     """Return the relative dip of a network in several measures.
 
     Args:
         table: rows of `tables.psi` of one network.
-        measures: which of its measures.
+        measures: which of its measures; the first is what the others are compared with.
         seed: of the bootstrap over categories.
 
     Returns:
-        Indexed by measure: value, low, high.
+        Indexed by measure: value, low, high, and of the others' `share_gone` gone, gone_low,
+        gone_high.
     """
-    found = {
-        m: intervals.estimate(relative_dip, tables.matrix(table[table["measure"] == m]), seed=seed)
-        for m in measures
-    }
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis("measure")
+    values = {m: tables.matrix(table[table["measure"] == m]) for m in measures}
+    whole = values[measures[0]]
+    rows = {}
+    for measure, own in values.items():
+        gone = (np.nan,) * 3
+        if measure != measures[0]:
+            gone = intervals.estimate(share_gone, own, whole, seed=seed)
+        rows[measure] = [*intervals.estimate(relative_dip, own, seed=seed), *gone]
+    names = ["value", "low", "high", "gone", "gone_low", "gone_high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("measure")
 
 
 def relative(table: pd.DataFrame, measures: Sequence[str], seed: int = 0) -> pd.DataFrame:
