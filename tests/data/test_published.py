@@ -24,6 +24,7 @@ def test_every_published_number_is_there_once():
         },
         "ruman-2021": dict.fromkeys(["d_s", "d_d", "c_s", "c_d", "acc_knn"], 32),
         "ruman-2021-cnn": {"d_s": 96, "acc_knn": 96, "d_d": 16, "c_s": 16, "c_d": 16},
+        "bvlc-googlenet": {"top_1": 1, "top_5": 1},
     }
     for source, measures in counts.items():
         assert data.published(source).measure.value_counts().to_dict() == measures
