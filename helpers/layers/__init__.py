@@ -7,13 +7,15 @@ image and layer, `accumulate` feeds accumulators, `category_responses` averages 
 images of each category, and `stream` yields the batches themselves. The first three also run on
 a Dask cluster (`client=`) and keep finished shards of a long pass (`keep=`). `branches` finds
 the branches that a module of a network joins, `describe` tabulates layers' shapes and stages.
-A `Recorder` measures layers while a network learns.
+A `Recorder` measures layers while a network learns. `free_memory` hands back what the last
+network took.
 """
 
 from helpers.layers._branches import branches
 from helpers.layers._categories import CategoryMeans, Responses, category_responses
 from helpers.layers._graph import select
 from helpers.layers._kept_patterns import KeptPatterns
+from helpers.layers._memory import free_memory
 from helpers.layers._passes import Accumulator, PerImage, accumulate, activations, measure
 from helpers.layers._recorder import Recorder, log_steps
 from helpers.layers._shapes import describe
@@ -33,6 +35,7 @@ __all__ = [
     "branches",
     "category_responses",
     "describe",
+    "free_memory",
     "log_steps",
     "measure",
     "select",

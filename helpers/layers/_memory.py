@@ -1,13 +1,16 @@
-"""How much memory there is, and keeping what was freed for the next batch."""
+"""How much memory there is, keeping what was freed for the next batch, and handing it back."""
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 import platform
 from pathlib import Path
 
 import psutil
+
+from helpers.layers._taps import forget
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
@@ -51,3 +54,16 @@ def reuse_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return all(mallopt(option, _ONE_GIB) for option in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD))
+
+
+def free_memory() -> None:
+    """Hand back to the system what passes have left: call it between two networks.
+
+    Forgets the last compiled passes, which keep their networks alive, collects Python's garbage
+    (a network holds cycles), and has glibc return freed blocks, which `reuse_freed_memory` told
+    it to keep. A later pass of the same network is compiled anew.
+    """
+    forget()
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

@@ -48,6 +48,11 @@ def tap(
         return _compiled(model, tuple(layers), reduce, state)
 
 
+def forget() -> None:
+    """Let go of the functions that `tap` has kept, and of their models."""
+    _compiled.cache_clear()
+
+
 @functools.lru_cache(maxsize=2)
 def _compiled(
     model: keras.Model, layers: tuple[str, ...], reduce: Callable | None, state: tuple

@@ -1,8 +1,12 @@
 import platform
+import weakref
 
+import keras
+import numpy as np
 import psutil
 import pytest
 
+from helpers import layers
 from helpers.layers import _memory
 
 SIZE = 64 << 20
@@ -41,6 +45,26 @@ def test_freed_memory_is_used_again():
         assert len(byte * SIZE) == SIZE
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
     assert faults < SIZE / resource.getpagesize()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator is not glibc's")
+def test_freed_memory_is_handed_back():
+    _memory.reuse_freed_memory()
+    filling = [b"x", b"y"]
+    kept = [bytearray(filling[0] * SIZE), bytearray(filling[1] * 64)]  # the second is on top
+    assert len(kept.pop(0)) == SIZE
+    before = psutil.Process().memory_info().rss
+    layers.free_memory()
+    assert before - psutil.Process().memory_info().rss > SIZE / 2
+
+
+def test_a_network_is_let_go_of():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="d")])
+    layers.activations(model, np.ones((2, 3)), ["d"], progress=False)
+    alive = weakref.ref(model)
+    del model
+    layers.free_memory()
+    assert alive() is None
 
 
 def test_other_allocators_are_left_alone(monkeypatch):

@@ -62,6 +62,7 @@ def psi_of_twins(
             run(model, condition, seed)
         finally:
             model.set_weights(own)
+    layers.free_memory()
     run(models.without_nonlinearity(model), "no ReLU", 0)
     return pd.concat(parts, ignore_index=True)
 
