@@ -47,6 +47,8 @@ def contact_sheet(
 ) -> Figure:
     """Show the first images of every group (category, cluster), a row of thumbnails per group.
 
+    Where groups differ in size, the number of its images stands behind each one's name.
+
     Args:
         images: the image set, best first.
         groups: (images,) the group of each image; those with "" are left out. Groups are
@@ -66,6 +68,8 @@ def contact_sheet(
         raise ValueError(f"{len(groups)} groups for {len(images)} images: one each, not all empty")
     names = [name for name in dict.fromkeys(groups.tolist()) if name]
     sizes = {name: int((groups == name).sum()) for name in names}
+    alike = len(sizes) > 1 and len(set(sizes.values())) == 1
+    counts = {name: "" if alike else f" ({size})" for name, size in sizes.items()}
     per_block = -(-len(names) // blocks)
     per_group = min(per_group, max(sizes.values()))
     wide = (WIDTH if blocks > 1 else min(WIDTH, 1.6 + 0.95 * per_group)) / blocks
@@ -83,7 +87,7 @@ def contact_sheet(
                 at = (row * side + 2, column * side + 2)
                 sheet[at[0] : at[0] + side - 4, at[1] : at[1] + side - 4] = cell
         axis.imshow(sheet)
-        labels = [f"{name.replace('_', ' ')} ({sizes[name]})" for name in part]
+        labels = [name.replace("_", " ") + counts[name] for name in part]
         axis.set_yticks((np.arange(len(part)) + 0.5) * side, labels, fontsize=9)
         axis.set(xticks=[])
         axis.tick_params(length=0)

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from helpers.plotting.style import COLOURS, SEQUENTIAL, WIDTH, number, short_names
 
 _COMPASS = np.array([(1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1)])
+_LINE = 0.75  # share of the way from a point to the middle of its name
 
 
 def layer_scatter(
@@ -102,6 +103,7 @@ def category_scatter(
             axis.set_title(f"{network}\n{short}", fontsize=10)
             axis.set_xlabel(x)
             axis.locator_params(axis="x", nbins=5)
+            axis.margins(0.22, 0.06)  # room for the names of the outermost points
             order = np.argsort(value)
             ends = np.unique([*order[:names], *order[len(order) - names :]])
             style = {"facecolor": COLOURS[0], "edgecolor": "black", "linewidth": 0.9}
@@ -128,7 +130,7 @@ def name_points(
     """Write each point's name beside it, where it covers the least of points and other names.
 
     Call it last, when limits and layout are settled. A name that must stand away from its
-    point is joined to it by a thin line.
+    point is joined to it by a thin line, which crosses no other name where that can be avoided.
 
     Args:
         axis: with the points drawn.
@@ -150,7 +152,8 @@ def name_points(
     places = np.column_stack([x, y]).astype(float)
     points = axis.transData.transform(places)
     frame = axis.get_window_extent(renderer)
-    taken: list[np.ndarray] = []
+    taken, lines = np.empty((0, 4)), np.empty((0, 2))  # boxes of texts, dots along their lines
+    along = np.linspace(0, _LINE, 20)[:, None, None]
     texts = []
     for k, (name, point) in enumerate(zip(names, points, strict=True)):
         if not name:
@@ -166,18 +169,23 @@ def name_points(
         shifts = np.concatenate([_COMPASS * (half + gap * scale) for gap in (4, 10, 18, 28, 40)])
         shifts = np.concatenate([[(0, 0)], shifts]) if centred else shifts
         boxes = np.concatenate([point + shifts - half, point + shifts + half], axis=1)
-        cost = _cover(boxes, np.array(taken).reshape(-1, 4)) / (4 * half.prod()) * 3
+        far = np.arange(len(shifts)) >= len(_COMPASS) + centred
+        covered = _cover(boxes, taken) / (4 * half.prod())
+        cost = 3 * covered + (covered > 0.01)
+        cost += 4 * _within(lines, boxes).any(axis=0)
+        crossed = _within(point + along * shifts, taken).any(axis=0) & ~_within(point, taken)
+        cost += 4 * far * crossed.sum(axis=-1)
         if not centred:
-            inside = (points > boxes[:, None, :2] - 2) & (points < boxes[:, None, 2:] + 2)
-            cost += inside.all(axis=2).sum(axis=1)
+            cost += _within(points, boxes, margin=2).sum(axis=0)
         cost += 3 * (
             (boxes[:, :2] < frame.min).any(axis=1) | (boxes[:, 2:] > frame.max).any(axis=1)
         )
         best = int(np.argmin(cost.round(2) + 1e-3 * np.arange(len(cost))))
         text.set_position(shifts[best] / scale)
-        taken.append(boxes[best])
-        if best >= len(_COMPASS) + centred:
-            end = axis.transData.inverted().transform(point + shifts[best] * 0.75)
+        taken = np.vstack([taken, boxes[best]])
+        if far[best]:
+            lines = np.vstack([lines, point + along[:, 0] * shifts[best]])
+            end = axis.transData.inverted().transform(point + shifts[best] * _LINE)
             axis.plot(*np.transpose([places[k], end]), color="0.6", linewidth=0.6, zorder=1)
         texts.append(text)
     return texts
@@ -188,6 +196,13 @@ def _cover(boxes: np.ndarray, taken: np.ndarray) -> np.ndarray:
     low = np.maximum(boxes[:, None, :2], taken[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], taken[None, :, 2:])
     return np.clip(high - low, 0, None).prod(axis=2).sum(axis=1)
+
+
+def _within(points: np.ndarray, boxes: np.ndarray, margin: float = 0) -> np.ndarray:
+    """Return which points (..., 2) lie in which boxes (boxes, 4), as booleans (..., boxes)."""
+    points = points[..., None, :]
+    low, high = boxes[:, :2] - margin, boxes[:, 2:] + margin
+    return ((points > low) & (points < high)).all(axis=-1)
 
 
 def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:

@@ -34,6 +34,11 @@ def test_groups_are_in_the_order_given_and_images_without_one_left_out():
     assert [a.get_yticklabels()[0].get_text() for a in axis] == ["z (2)", "y (1)"]
 
 
+def test_a_size_that_all_groups_share_is_not_repeated():
+    axis = plotting.contact_sheet(toy(), list("aabbcc"), side=8).axes[0]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["a", "b", "c"]
+
+
 def test_what_a_network_does_not_see_is_pale():
     wide = replace(toy(1, 40, 80, value=100))
     sheet = plotting.contact_sheet(wide, crop=1.0, side=84).axes[0].images[0].get_array()

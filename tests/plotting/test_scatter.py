@@ -60,3 +60,19 @@ def test_a_centred_name_moves_only_where_another_one_is():
     texts = plotting.name_points(axis, [0.5, 0.5, 0.2], [0.5, 0.5, 0.2], names, centred=True)
     assert texts[0].get_position() == texts[2].get_position() == (0, 0)
     assert texts[1].get_position() != (0, 0) and not overlapping(texts, fig)
+
+
+def test_no_line_to_a_name_crosses_another_name():
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(0.4, 0.6, (2, 9))
+    fig, axis = plt.subplots(figsize=(6, 5))
+    axis.set(xlim=(0, 1), ylim=(0, 1))
+    texts = plotting.name_points(axis, x, y, [f"a longer name {k}" for k in range(9)])
+    assert axis.lines and not overlapping(texts, fig)
+    boxes = [text.get_window_extent() for text in texts]
+    for line in axis.lines:
+        start, end = axis.transData.transform(line.get_xydata())
+        own = int(np.argmin(np.hypot(*(np.transpose([x, y]) - line.get_xydata()[0]).T)))
+        for k, box in enumerate(boxes):
+            along = start + np.linspace(0, 1, 50)[:, None] * (end - start)
+            assert k == own or not any(box.contains(*dot) for dot in along)
