@@ -14,13 +14,14 @@ from scipy import stats
 
 from helpers import data, layers
 from helpers.metrics import similarity
-from helpers.metrics.intervals import Estimate, estimate
+from helpers.metrics.intervals import CorrelationTest, Estimate, Interval, bootstrap, estimate
 
 Array = NDArray[np.float64]
 Found = dict[str | tuple[str, str], tuple[str, bool | str]]
 
 MEASURES = ("second-order r", "unit-centred r", "debiased CKA")
 NOTHING = "nothing"
+FEWEST_MODULES = 8  # of a bootstrap over modules
 
 
 class Averages:
@@ -476,15 +477,52 @@ def worth(answers: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*keys, *numbers])
 
 
-def within_modules(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """Return a column's ranks within each module, less their mean, for a correlation within.
+def ranks_within(table: pd.DataFrame, column: str) -> Array:
+    """Return a column's ranks within each module, less their mean.
 
     Args:
-        table: a row per branch, with a column module.
+        table: a row per branch, with columns module and branch; modules of the same branches.
         column: what is ranked.
+
+    Returns:
+        (modules, branches)
     """
-    ranks = table.groupby("module")[column].rank()
-    return (ranks - ranks.groupby(table["module"]).transform("mean")).to_numpy()
+    ranks = table.pivot(index="module", columns="branch", values=column).rank(axis=1).to_numpy()
+    return ranks - ranks.mean(axis=1, keepdims=True)
+
+
+def within_modules(
+    x: ArrayLike, y: ArrayLike, repeats: int = 9_999, seed: int = 0
+) -> CorrelationTest:
+    """Correlate two rankings of branches within modules.
+
+    Under the null hypothesis, branches of one module may be exchanged, not those of two: the
+    permutations run within modules. The interval resamples whole modules.
+
+    Args:
+        x: (modules, branches) from `ranks_within`.
+        y: the same of another column.
+        repeats: permutations.
+        seed: of the permutations and of the bootstrap.
+
+    Returns:
+        r, its 95 % interval (NaN for fewer than 8 modules), the 95th percentile of |r| under
+        the null, and p.
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    rng = np.random.default_rng(seed)
+    r = _pooled(x, y)
+    enough = len(x) >= FEWEST_MODULES
+    low, high = bootstrap(_pooled, x, y, seed=rng) if enough else Interval(np.nan, np.nan)
+    shuffled = rng.permuted(np.tile(y, (repeats, 1, 1)), axis=2)
+    null = np.abs((x * shuffled).sum(axis=(1, 2))) / np.sqrt((x**2).sum() * (y**2).sum())
+    p = (1 + np.count_nonzero(null >= abs(r) - 1e-12)) / (1 + repeats)
+    return CorrelationTest(r, low, high, float(np.quantile(null, 0.95)), p)
+
+
+def _pooled(x: Array, y: Array) -> float:
+    """Return the correlation of what is centred already, over all modules at once."""
+    return float((x * y).sum() / np.sqrt((x**2).sum() * (y**2).sum()))
 
 
 def _nearly_always(shares: Mapping[str, float]) -> bool | str:

@@ -278,7 +278,27 @@ def test_one_pass_gives_what_two_would(network, digits):
 
 def test_ranks_within_modules_know_nothing_of_the_modules_level():
     table = pd.DataFrame({"module": ["a"] * 3 + ["b"] * 3, "x": [1, 2, 3, 30, 10, 20]})
-    np.testing.assert_array_equal(study.within_modules(table, "x"), [-1, 0, 1, 1, -1, 0])
+    table["branch"] = ["1x1", "3x3", "5x5"] * 2
+    np.testing.assert_array_equal(study.ranks_within(table, "x"), [[-1, 0, 1], [1, -1, 0]])
+
+
+def test_branches_are_exchanged_within_their_modules_only():
+    """With two branches, each module keeps or swaps them: 2 of 2^10 ways are as extreme."""
+    x = np.tile([-0.5, 0.5], (10, 1))
+    found = study.within_modules(x, x)
+    assert found.r == pytest.approx(1) and found.low == pytest.approx(1)
+    assert 0.0005 < found.p < 0.005  # 2 / 1024, not 1 of all ways to deal out 20 ranks
+    assert found.null == pytest.approx(0.6)  # |sum of ten signs| / 10
+    few = study.within_modules(x[:4], x[:4])
+    assert few.r == pytest.approx(1) and np.isnan([few.low, few.high]).all()
+    assert few.p == pytest.approx(2 / 16, abs=0.02)
+
+
+def test_rankings_without_relation_are_not_told_from_chance():
+    x, y = np.random.default_rng(0).permuted(np.tile([-1.5, -0.5, 0.5, 1.5], (2, 12, 1)), axis=2)
+    found = study.within_modules(x, y)
+    assert found.r == pytest.approx(np.corrcoef(x.ravel(), y.ravel())[0, 1])
+    assert found.low < 0 < found.high and found.p > 0.05 and abs(found.r) < found.null
 
 
 def test_averages_of_parts_join_to_those_of_all():
