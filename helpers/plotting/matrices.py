@@ -168,7 +168,7 @@ def category_map(
         stages: layer -> the part of the network that it is in.
     """
     chosen = table[table["measure"] == measure]
-    means = chosen.pivot_table(index="category", columns="depth", values="value")
+    means = chosen.pivot_table(index="category", columns="depth", values="value", observed=True)
     away = (means - means.mean(axis=0)).to_numpy()
     limit = float(np.nanmax(np.abs(away)))
     layers = chosen.drop_duplicates("depth").sort_values("depth")[["layer"]]
