@@ -16,7 +16,14 @@ from helpers.layers._categories import CategoryMeans, Responses, category_respon
 from helpers.layers._graph import select
 from helpers.layers._kept_patterns import KeptPatterns
 from helpers.layers._memory import free_memory
-from helpers.layers._passes import Accumulator, PerImage, accumulate, activations, measure
+from helpers.layers._passes import (
+    Accumulator,
+    PerImage,
+    accumulate,
+    activations,
+    channel_means,
+    measure,
+)
 from helpers.layers._recorder import Recorder, log_steps
 from helpers.layers._shapes import describe
 from helpers.layers._stages import stages
@@ -34,6 +41,7 @@ __all__ = [
     "activations",
     "branches",
     "category_responses",
+    "channel_means",
     "describe",
     "free_memory",
     "log_steps",

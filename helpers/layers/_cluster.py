@@ -12,6 +12,8 @@ from weakref import WeakKeyDictionary
 import keras
 import tensorflow as tf
 
+from helpers.layers._graph import card
+
 # On a worker: the networks it was sent, and the one that is built. One shard at a time uses it,
 # with all the threads of the worker.
 _SENT: dict[str, tuple[Callable[..., keras.Model], tuple]] = {}
@@ -92,7 +94,7 @@ def payload(model: keras.Model, build: Callable[[], keras.Model] | None) -> tupl
         return build, ()
     kinds = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
     own = {n: k for n, k in kinds.items() if not k.__module__.startswith("keras.")}
-    return _loaded, (pickle.dumps(model), own, getattr(model, "card", None))
+    return _loaded, (pickle.dumps(model), own, card(model))
 
 
 def _send(client: Any, network: str, build: Callable | None, model: keras.Model) -> None:
@@ -158,9 +160,9 @@ def _network(network: str) -> keras.Model:
     return _BUILT[network]
 
 
-def _loaded(content: bytes, custom: Mapping[str, type], card: Any) -> keras.Model:
+def _loaded(content: bytes, custom: Mapping[str, type], about: Any) -> keras.Model:
     with keras.saving.custom_object_scope(dict(custom)):
         model = pickle.loads(content)
-    if card is not None:
-        model.card = card
+    if about is not None:
+        model.card = about
     return model

@@ -99,6 +99,12 @@ def upstream(operation: Any) -> list[Any]:
     return list(found.values())
 
 
+def card(model: keras.Model) -> Any:
+    """Return what a network says about itself (`models.Card`); None if it has no card."""
+    return getattr(model, "card", None)
+
+
 def title(model: keras.Model) -> str:
-    """Return a network's title for captions: that of `model.card`, else the model's name."""
-    return getattr(getattr(model, "card", None), "title", model.name)
+    """Return a network's title for captions: that of its card, else the model's name."""
+    about = card(model)
+    return about.title if about else model.name

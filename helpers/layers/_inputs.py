@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from helpers.layers._graph import input_names
+from helpers.layers._graph import card, input_names
 
 # TensorFlow's words for images that do not make one batch.
 _DIFFERENT_SIZES = ("Cannot batch tensors", "Cannot add tensor to the batch")
@@ -32,7 +32,8 @@ def batches(
             that batch is asked for.
     """
     if hasattr(images, "tensors"):
-        preprocess = preprocess or getattr(getattr(model, "card", None), "preprocess", None)
+        about = card(model)
+        preprocess = preprocess or (about.preprocess if about else None)
         if preprocess is None:
             raise ValueError(
                 f"{model.name!r} does not say how its images are preprocessed: pass preprocess="

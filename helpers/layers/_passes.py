@@ -67,6 +67,18 @@ class PerImage:
         return np.concatenate(self._found[name])
 
 
+def channel_means(x: np.ndarray) -> np.ndarray:
+    """Return each channel's mean over places, for `PerImage`.
+
+    Args:
+        x: (images, ..., channels) activations.
+
+    Returns:
+        (images, channels), of the type of x.
+    """
+    return x.reshape(len(x), -1, x.shape[-1]).mean(axis=1)
+
+
 def activations(
     model: keras.Model,
     images: Any,

@@ -21,6 +21,8 @@ def test_activations_are_those_of_all_batches_in_depth_order(branched, images):
         np.testing.assert_array_equal(x, np.concatenate([b.activations[name] for b in parts]))
     pooled = activations(branched, images, "stem", reduce=layers.spatial_mean)["stem"]
     np.testing.assert_allclose(pooled, found["stem"].mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(layers.channel_means(found["stem"]), pooled, rtol=1e-5)
+    np.testing.assert_array_equal(layers.channel_means(found["pool"]), found["pool"])
 
 
 def test_activations_that_do_not_fit_into_memory_are_refused_beforehand(branched, images, photos):
