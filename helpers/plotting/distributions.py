@@ -48,10 +48,12 @@ def histograms(
     fig, axes = plt.subplots(lines, wrap, figsize=size, sharex=True, sharey=True, squeeze=False)
     for axis in axes.flat[len(ours) :]:
         axis.axis("off")
+    lowest = axes.flat[max(len(ours) - wrap, 0) : len(ours)]  # with no other panel below
+    name = "not zero" if published is None else "ours"
     for axis, (layer, (edges, share)) in zip(axes.flat, ours.items(), strict=False):
         share = drawable(share, f"share of {layer!r}", 1)
         edges = drawable(edges, f"edges of {layer!r}", 1, finite=True)
-        axis.stairs(share, edges, fill=True, color=COLOURS[0], alpha=0.75, label="ours")
+        axis.stairs(share, edges, fill=True, color=COLOURS[0], alpha=0.75, label=name)
         axis.set_yscale("log")
         width = 0.06 * (edges[-1] - edges[0])
         at = edges[0] - 1.3 * width
@@ -69,7 +71,9 @@ def histograms(
         if texts is not None:
             style = {"ha": "right", "va": "top", "size": 9}
             axis.text(0.97, 0.96, texts.get(layer, ""), transform=axis.transAxes, **style)
-        axis.set_xlabel(label if axis in axes[-1] else "")
+    for axis in lowest:
+        axis.set_xlabel(label)
+        axis.tick_params(labelbottom=True)
     one_legend(fig, axes.flat)
     fig.supylabel(f"share of {unit} per bin (log)", fontsize=11)
     return fig

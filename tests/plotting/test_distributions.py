@@ -31,6 +31,13 @@ def test_histograms_draw_every_layer_its_text_and_its_zeros():
     assert [text.get_text() for text in fig.legends[0].get_texts()] == [
         "ours", "exactly zero", "published", "zeros, published"
     ]  # fmt: skip
+    assert [axis.get_xlabel() for axis in used] == [""] * 2 + ["activation"] * 3
+
+
+def test_without_a_published_histogram_none_is_called_ours():
+    edges = np.linspace(0, 1, 3)
+    fig = plotting.histograms({"a": (edges, np.array([0.3, 0.2]))}, zeros={"a": 0.5})
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["not zero", "exactly zero"]
 
 
 def test_samples_are_compared_as_shares_and_what_is_outside_is_told():
