@@ -20,7 +20,7 @@ import pandas as pd
 from nbconvert import HTMLExporter
 
 from helpers import data, layers, project
-from helpers.studies import your_network as study
+from helpers.studies.your_network import analyses, loading, one_pass
 
 NOTEBOOK = project.ROOT / "notebooks" / "08_your_network.ipynb"
 FOLDER = project.ROOT / "build" / "report"
@@ -41,10 +41,10 @@ def make(
     """Write <folder>/<network>_<images>.html and, in a folder of that name, the tables.
 
     Args:
-        network: see `study.network`.
+        network: see `loading.network`.
         images: a folder whose sub-folders are the categories.
-        weights: see `study.network`.
-        pixels: see `study.network`.
+        weights: see `loading.network`.
+        pixels: see `loading.network`.
         chosen: layers, as `layers.select` takes them; none: `layers.stages`.
         folder: where the page goes.
         progress: whether to show a progress bar.
@@ -58,14 +58,14 @@ def make(
         ImportError: papermill is not installed.
     """
     papermill = _papermill()
-    model = study.network(network, weights, pixels)
+    model = loading.network(network, weights, pixels)
     readable, problems = data.images_in(images).check()
     for problem in problems:
         print(problem, file=sys.stderr)
     names = layers.select(model, chosen) if chosen else layers.stages(model)
     name = re.sub(r"[^\w.-]+", "-", f"{Path(network).stem}_{Path(images).resolve().name}")
     unfinished = folder.resolve() / f"{name}.unfinished"
-    seen = study.look(model, readable, names, unfinished, progress=progress)
+    seen = one_pass.look(model, readable, names, unfinished, progress=progress)
     with data.temporary_folder(folder) as temporary:
         source, done = temporary / "source.ipynb", temporary / "done.ipynb"
         nbformat.write(shortened(nbformat.read(NOTEBOOK, as_version=4)), source)
@@ -87,7 +87,7 @@ def make(
             kernel_name="python3",
             progress_bar=progress,
         )
-        study.sparseness(seen).to_csv(tables / "sparseness_by_image.csv", index=False)
+        analyses.sparseness(seen).to_csv(tables / "sparseness_by_image.csv", index=False)
         versions().to_csv(tables / "versions.csv", index=False)
         page = temporary / f"{name}.html"
         page.write_text(to_html(nbformat.read(done, as_version=4), model.card.title), "utf-8")
@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("network", help="a name of keras.applications, or a .keras file")
     parser.add_argument("images", help="a folder; its sub-folders are the categories")
     parser.add_argument("--weights", default="imagenet", choices=["imagenet", "none"])
-    parser.add_argument("--pixels", default="", choices=["", *study.RANGES])
+    parser.add_argument("--pixels", default="", choices=["", *loading.RANGES])
     parser.add_argument("--layers", nargs="*", default=[], help="names or patterns")
     chosen = parser.parse_args(arguments)
     if not chosen.network or not chosen.images:
