@@ -321,7 +321,6 @@ def _at_the_sources_size(full_size: pd.DataFrame, published: pd.DataFrame) -> di
             ratio = weighed.loc[(dataset, method)].set_index("measure")["ratio"]
             text = "ours / guess: " + ", ".join(f"{m} {r:.2f}" for m, r in ratio.items())
             found[f"table-{dataset}-{method}"] = verdict(ratio < 0.5, text)
-    found["row-fashion-tsne-layer3"] = _farthest(full_size, published)
     gain = [
         layers.loc["trained", LAST] - layers.loc["trained", "input"]
         for layers in (signed(first, "fashion_mnist", m) for m in METHODS.values())
@@ -350,12 +349,6 @@ def farthest_row(full_size: pd.DataFrame, published: pd.DataFrame) -> pd.DataFra
     found = seeds.add_prefix("seed ").assign(low=expected[:, 0], high=expected[:, 1])
     found.insert(0, "published", theirs.set_index("measure")["value"])
     return found.assign(inside=found["published"].between(found["low"], found["high"]))
-
-
-def _farthest(full_size: pd.DataFrame, published: pd.DataFrame) -> Verdict:
-    rows = farthest_row(full_size, published)
-    told = [f"{measure} {row.low:.3f} to {row.high:.3f}" for measure, row in rows.iterrows()]
-    return verdict(rows["inside"], ", ".join(told))
 
 
 def _sizes(values: pd.Series) -> str:
