@@ -74,7 +74,7 @@ class ChannelMeans:
 
     def update(self, x: np.ndarray) -> None:
         """Take in the activations (images, ..., channels) of the next images."""
-        self._means.append(x.reshape(len(x), -1, x.shape[-1]).mean(axis=1))
+        self._means.append(layers.channel_means(x))
 
     def merge(self, other: ChannelMeans) -> None:
         """Take in what another one saw, images that come after those seen."""

@@ -37,7 +37,7 @@ class Averages:
     def update(self, x: np.ndarray) -> None:
         """Take in the activations (images, ..., channels) of the next images."""
         self._sum = self._sum + x.sum(axis=0, dtype=np.float64)
-        self._channels.append(x.reshape(len(x), -1, x.shape[-1]).mean(axis=1))
+        self._channels.append(layers.channel_means(x))
 
     def merge(self, other: Averages) -> None:
         """Take in what another one saw, images that come after those seen."""
