@@ -277,6 +277,7 @@ def test_claims_about_the_dips_explanation():
 
     dip = (-0.4, -0.5, -0.3)
     assert judged(dip, 1.0, 0.8, 1.2) == {True}
+    assert judged(dip, 0.7, 0.6, 0.8) == {"mixed"}
     assert judged(dip, 0.2, 0.0, 0.4) == {False}
     assert judged(dip, 0.9, 0.4, 1.4) == {None}
     assert judged((-0.1, -0.3, 0.1), 1.0, 0.8, 1.2) == {None}

@@ -52,7 +52,8 @@ def about_dip(network: str, relative: pd.DataFrame) -> Found:
         elif gone.low <= 0.5 <= gone.high:
             judged[claim, network] = (ours, None, "more or less than half of the dip may be gone")
         else:
-            judged[claim, network] = (ours, gone.low > 0.5)
+            most = True if gone.high >= 1 else "mixed"
+            judged[claim, network] = (ours, most if gone.low > 0.5 else False)
     return judged
 
 
