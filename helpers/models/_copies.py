@@ -13,6 +13,8 @@ import numpy as np
 
 MakeLayer = Callable[[dict], keras.Layer]
 
+LARGE = 10**6  # parameters from which memory is worth the search for models that are done with
+
 
 def fresh_copy(
     model: keras.Model, seed: int | None = 0, replace: Mapping[str, MakeLayer] | None = None
@@ -28,8 +30,9 @@ def fresh_copy(
         replace: what to put instead of a layer, by its name in the copy: a
             function of the layer's config.
     """
-    # A model is a cycle of references: one that is done with stays until it is looked for.
-    gc.collect()
+    if model.count_params() > LARGE:
+        # A model is a cycle of references: one that is done with stays until it is looked for.
+        gc.collect()
     replace = replace or {}
     names = _fresh_names(model)
     rng = np.random.default_rng(seed)
