@@ -22,11 +22,13 @@ report: $(READY)  ## notebook 08 on your own, as a page: MODEL=MobileNetV2 IMAGE
 	$(BIN)/python -m tools.report "$(MODEL)" "$(IMAGES)" \
 		$(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(PIXELS),--pixels "$(PIXELS)")
 
+# Two processes; the first tests begun are the longest (tests/conftest.py).
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 test: $(READY)  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TWO)
 
 fuzz: $(READY)  ## the tests of properties on random examples, twenty times as many
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/metrics
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest $(TWO) tests/metrics
 
 lab: $(READY)  ## JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
