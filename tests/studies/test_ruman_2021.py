@@ -64,6 +64,22 @@ def test_layers_of_a_pair_hold_the_pixels_once(pair, digits):
     assert found["trained", "layer1"] == pytest.approx(by_hand, abs=1e-5)
 
 
+def test_networks_with_a_relu_on_the_logits_are_scored_alike(digits, cache, quick_embedding):
+    found = study.relu_on_logits(digits, (0, 1), 60, cache)
+    assert list(found.index) == [0, 1] and list(found)[:2] == ["accuracy", "never"]
+    pair = study.train_pair(digits, 1, cache, relu_on_logits=True)
+    logits = pair.trained.predict(study.pixels(digits.x_test), verbose=0)
+    answers = logits.argmax(axis=1)
+    assert logits.min() == 0
+    assert found.loc[1, "accuracy"] == np.mean(answers == digits.y_test)
+    assert found.loc[1, "never"] == 10 - len(set(answers))
+    chosen = study.draw(digits, 1, 60)
+    layer = pair.activations(digits.x_test[chosen], [("trained", "layer3")])["trained", "layer3"]
+    expected = embeddings.structure(layer[:, :2], digits.y_test[chosen])
+    assert found.loc[1, list(expected)].to_dict() == pytest.approx(expected)
+    assert [call[:2] for call in quick_embedding] == [("tsne", 42), ("tsne", 43)]
+
+
 def test_embeddings_are_found_again_by_everything_they_depend_on(tmp_path, quick_embedding):
     x = np.random.default_rng(0).normal(size=(20, 5))
     first = study.embed(x, "tsne", 1, tmp_path)

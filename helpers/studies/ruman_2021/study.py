@@ -162,6 +162,37 @@ def under_both(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([*repeated, table[~own]], ignore_index=True)
 
 
+def relu_on_logits(
+    arrays: data.LabelledImages, seeds: Iterable[int], n: int, cache: Path | str | None = None
+) -> pd.DataFrame:
+    """Train with the source's ReLU on the logits; embed the last hidden layer by t-SNE.
+
+    Args:
+        arrays: the data set.
+        seeds: of the networks; initial weights, order of training, test images and embedding are
+            those of the replications, see `replicate`.
+        n: test images of each.
+        cache: folder that keeps weights and embeddings.
+
+    Returns:
+        Index seed; columns accuracy, on all test images; never, how many classes the network
+        answers for none of them; and the source's five measures.
+    """
+    key, rows = (CONDITIONS[0], LAYERS[-1]), {}
+    for seed in seeds:
+        pair = train_pair(arrays, seed, cache, relu_on_logits=True)
+        answers = pair.trained.predict(pixels(arrays.x_test), 1000, verbose=0).argmax(axis=1)
+        chosen = draw(arrays, seed, n)
+        layer = pair.activations(arrays.x_test[chosen], [key])[key]
+        points = embed(layer, "tsne", EMBEDDING_SEED + seed, cache)
+        rows[seed] = {
+            "accuracy": np.mean(answers == arrays.y_test),
+            "never": len(arrays.class_names) - len(np.unique(answers)),
+            **embeddings.structure(points, arrays.y_test[chosen]),
+        }
+    return pd.DataFrame(rows).T.rename_axis("seed")
+
+
 @dataclass(frozen=True, eq=False)
 class Replication:
     """The study done once: one network, some test images, one embedding of every layer.
