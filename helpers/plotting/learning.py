@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -76,14 +76,14 @@ def over_steps(
 
 
 def save_animation(
-    figures: Sequence[Figure], name: str, dpi: int = 60, colours: int = 64, seconds: float = 0.5
+    figures: Iterable[Figure], name: str, dpi: int = 60, colours: int = 64, seconds: float = 0.5
 ) -> display.Image:
     """Save figures as frames of <name>.gif in the figures folder of the profile, and close them.
 
     The last frame stays four times as long. All figures need one size.
 
     Args:
-        figures: the frames.
+        figures: the frames; a generator keeps only one of them open at a time.
         name: the notebook's number and what the animation shows.
         dpi: pixels per inch.
         colours: at most 256, shared by all frames.

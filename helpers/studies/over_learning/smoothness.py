@@ -12,13 +12,7 @@ from scipy import stats
 
 from helpers import data, layers, models
 from helpers.metrics import intervals, similarity
-from helpers.studies.over_learning.training import (
-    Sizes,
-    cache_key,
-    first_of_each,
-    forget_networks,
-    inputs,
-)
+from helpers.studies.over_learning.training import Sizes, cache_key, first_of_each, inputs
 
 DEPTHS, WIDTHS = (2, 4, 6), (32, 128)
 LEARNING_RATES, DROPOUTS, DECOVS = (0.005, 0.05), (0.025, 0.05, 0.1), (1e-3, 1e-2, 1e-1)
@@ -162,7 +156,7 @@ def train_grid(
 
 
 def _train(row: dict, arrays: data.LabelledImages, seed: int, sizes: Sizes) -> dict:
-    forget_networks()
+    layers.free_memory()
     settings = {k: row[k] for k in ("depth", "width", "dropout", "decov")}
     settings |= {k: int(settings[k]) for k in ("depth", "width")}
     model = build(arrays.x_train[0].size, seed=seed, **settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -197,11 +196,6 @@ def cache_key(arrays: data.LabelledImages, sizes: Sizes) -> dict[str, object]:
     return name | asdict(sizes) | {"decay": "cosine", "keras": keras.__version__}
 
 
-def forget_networks() -> None:
-    """Free networks that were trained before: Keras holds each, with its graphs, in a circle."""
-    gc.collect()
-
-
 def packed(recording: Recording) -> dict[str, np.ndarray]:
     """Return a recording as arrays, its tables column by column."""
     found = {
@@ -225,7 +219,7 @@ def unpacked(found: dict[str, np.ndarray]) -> Recording:
 
 
 def _record(network: str, arrays: data.LabelledImages, seed: int, sizes: Sizes) -> Recording:
-    forget_networks()
+    layers.free_memory()
     model = initial(network, arrays, seed)
     x = inputs(model, arrays.x_train[: sizes.train])
     test = inputs(model, arrays.x_test[: sizes.test]), arrays.y_test[: sizes.test]
