@@ -133,7 +133,7 @@ def _settling() -> str:
         for reading in ("bottom-up", "bottom-up-own-way")
     }
     return (
-        f"Whether they settle from the bottom up depends on where they start. Kendall's τ of a "
+        f"Whether they settle from the bottom up depends on how one counts. Kendall's τ of a "
         f"layer's depth and the step from which on it stays like its final state (by CKA; above 0 "
         f"if lower layers settle first), with its 95 % interval over seeds: {tau['bottom-up']}. "
         f"Counted by each layer's own way from its first to its final state: "
