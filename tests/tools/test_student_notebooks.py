@@ -33,6 +33,15 @@ def test_solutions_and_outputs_are_gone_and_the_rest_is_there(path):
     assert all("solution" in c.metadata.get("tags", []) or "](../" in c.source for c in changed)
 
 
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_with_the_solutions_put_back_the_code_is_the_notebooks_own(path):
+    """So that test_notebooks, which runs these, says of all of them what is run below of one."""
+    notebook = nbformat.read(path, as_version=4)
+    done = student_notebooks.with_solutions(student(path), notebook)
+    codes = [[c.source for c in n.cells if c.cell_type == "code"] for n in (done, notebook)]
+    assert codes[0] == codes[1]
+
+
 def test_notebooks_with_a_source_have_three_exercises():
     counts = {path.name[:2]: len(solutions(nbformat.read(path, as_version=4))) for path in PATHS}
     assert {n: k for n, k in counts.items() if "01" <= n <= "05"} == dict.fromkeys(
