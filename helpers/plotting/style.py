@@ -101,11 +101,11 @@ def short_names(layers: Sequence[str]) -> list[str]:
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Write a number briefly: .50, -.03, 1.00, and never -.00."""
+    """Write a number briefly: .50, −.03 with a minus as on axes, 1.00, and never −.00."""
     text = f"{value:.{digits}f}"
     if not float(text):
         text = text.removeprefix("-")
-    return re.sub(r"^(-?)0\.", r"\1.", text)
+    return re.sub(r"^(-?)0\.", r"\1.", text).replace("-", "−")
 
 
 def _short(layer: str) -> str:

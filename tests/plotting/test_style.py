@@ -68,7 +68,7 @@ def test_layers_are_shortened_unless_two_would_be_the_same(layers, short):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.5, ".50"), (-0.001, ".00"), (-0.03, "-.03"), (1.0, "1.00"), (10.5, "10.50"), (0.0, ".00")],
+    [(0.5, ".50"), (-0.001, ".00"), (-0.03, "−.03"), (1.0, "1.00"), (10.5, "10.50"), (0.0, ".00")],
 )
 def test_numbers_are_written_briefly_and_never_minus_zero(value, text):
     assert number(value) == text
