@@ -63,29 +63,6 @@ def parts_of_gini(means: pd.DataFrame) -> pd.DataFrame:
     return parts
 
 
-class ChannelMeans:
-    """Every image's activations averaged over places: one number per channel.
-
-    An accumulator for `layers.accumulate`.
-    """
-
-    def __init__(self) -> None:
-        self._means: list[np.ndarray] = []
-
-    def update(self, x: np.ndarray) -> None:
-        """Take in the activations (images, ..., channels) of the next images."""
-        self._means.append(layers.channel_means(x))
-
-    def merge(self, other: ChannelMeans) -> None:
-        """Take in what another one saw, images that come after those seen."""
-        self._means += other._means
-
-    @property
-    def means(self) -> NDArray[np.float32]:
-        """(images, channels)."""
-        return np.concatenate(self._means)
-
-
 def average_over(x: np.ndarray, window: int) -> np.ndarray:
     """Average feature maps over square windows that do not overlap.
 
@@ -433,6 +410,28 @@ def trade_off(
     return table
 
 
+def unfold(network: keras.Model, images: data.ImageSet) -> None:
+    """Split each normalised unit's mean on some images from its offset, in place.
+
+    What batch normalisation passes on hangs on its mean and its offset (beta) together only, and
+    a weights file may have folded the one into the other. Here the mean becomes that of these
+    images, and the offset what is added to it; the network computes what it did before.
+
+    Args:
+        network: with batch normalisations without a learnt scale, and a `card`.
+        images: to take the means of.
+    """
+    normalisations = _normalisations(network)
+    names = [layer.name for layer in normalisations]
+    options = {"reduce": layers.spatial_mean, "batch_size": 4, "progress": False}
+    passed_on = layers.activations(network, images, names, **options)
+    for layer in normalisations:
+        offset = passed_on[layer.name].mean(axis=0)
+        scale = np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
+        layer.moving_mean.assign_add((offset - np.asarray(layer.beta)) * scale)
+        layer.beta.assign(offset)
+
+
 def controls(
     network: keras.Model,
     untrained: Callable[..., keras.Model],
@@ -441,47 +440,62 @@ def controls(
     measures: Mapping[str, Callable[..., np.ndarray]],
     seeds: int = 5,
 ) -> pd.DataFrame:
-    """Measure a network beside four controls that have learnt less, several seeds of each.
+    """Measure a network beside others that lack what it has learnt, in part or wholly.
 
-    "untrained": weights and batch normalisation as they start; "permuted": the trained network,
-    the entries of each kernel in random order. Each of the two also "calibrated": with the
-    statistics of batch normalisation set to those of each category's first image.
+    "untrained": weights and batch normalisation as they start, offsets 0; "permuted": the trained
+    network, the entries of each kernel in random order; "trained, offsets 0". "calibrated": with
+    the statistics of batch normalisation set to those of one image of each category.
 
     Args:
-        network: the trained one, which takes the others' weights meanwhile.
+        network: the trained one, `unfold`ed; it takes the others' weights meanwhile.
         untrained: seed -> the same architecture at initialisation.
-        images: to measure.
+        images: to measure. The trained network is calibrated on the first image of each
+            category, then on the second, and so on; the others on the first.
         chosen: layers.
         measures: as for `layers.measure`.
-        seeds: of each control.
+        seeds: of "untrained" and of "permuted".
 
     Returns:
-        The table of `layers.measure` with the columns weights and seed.
+        The table of `layers.measure` with the columns weights and seed (for the trained network
+        the set of images that it was calibrated on).
     """
-    found = []
+    found, rank, trained = [], rank_within(images.category), network.get_weights()
+    sets = [images[rank == k] for k in np.unique(rank)]
 
     def measure(weights: str, seed: int) -> None:
         gc.collect()  # the graphs of the pass before
-        options = {"measures": measures, "batch_size": 4, "progress": False}
+        options = {"measures": measures, "batch_size": 2, "progress": False}
         table = layers.measure(network, images, chosen, **options)
         found.append(table.assign(weights=weights, seed=seed))
 
-    first = images[rank_within(images.category) == 0]
-    trained = network.get_weights()
+    def calibrate(weights: str, seed: int, photos: data.ImageSet) -> None:
+        models.calibrate(network, photos)
+        measure(f"{weights}, calibrated", seed)
+
     measure("trained", 0)
-    twins = {"untrained": untrained, "permuted": partial(models.permute_weights, network)}
     # One network takes all weights in turn: a second one to run would need more memory.
     try:
+        for k, photos in enumerate(sets):
+            calibrate("trained", k, photos)
+            for layer in _normalisations(network):
+                layer.beta.assign(np.zeros(layer.beta.shape))
+            calibrate("trained, offsets 0", k, photos)
+            network.set_weights(trained)
+        twins = {"untrained": untrained, "permuted": partial(models.permute_weights, network)}
         for seed in range(seeds):
             for name, twin in twins.items():
-                network.set_weights(twin(seed=seed).get_weights())
+                for own, other in zip(network.weights, twin(seed=seed).weights, strict=True):
+                    own.assign(other)
                 measure(name, seed)
-                models.calibrate(network, first)
-                measure(f"{name}, calibrated", seed)
+                calibrate(name, seed, sets[0])
                 network.set_weights(trained)  # for the next permutation
     finally:
         network.set_weights(trained)
     return pd.concat(found, ignore_index=True).drop(columns="network")
+
+
+def _normalisations(network: keras.Model) -> list[keras.layers.BatchNormalization]:
+    return [each for each in network.layers if isinstance(each, keras.layers.BatchNormalization)]
 
 
 def control_trends(table: pd.DataFrame) -> pd.DataFrame:
@@ -523,7 +537,7 @@ def beside_pysal(
 
     Args:
         gini: pattern -> its Gini coefficient.
-        patterns: name -> values (n,), not negative.
+        patterns: name -> values (n,), not negative; compared in 64 bits.
         timed: the pattern to measure the time on.
 
     Returns:
@@ -533,10 +547,12 @@ def beside_pysal(
         return None
     from inequality.gini import Gini
 
-    off = {name: abs(gini(x) - Gini(x).g) for name, x in patterns.items()}
-    ours, theirs = (
-        min(repeat(lambda f=f: f(patterns[timed]), number=3, repeat=7)) for f in (gini, Gini)
-    )
+    off = {}
+    for name, x in patterns.items():
+        x = x.astype(float)  # one at a time, for the memory
+        off[name] = abs(gini(x) - Gini(x).g)
+    x = patterns[timed].astype(float)
+    ours, theirs = (min(repeat(lambda f=f: f(x), number=3, repeat=7)) for f in (gini, Gini))
     return BesidePySAL(pd.Series(off), ours / theirs)
 
 

@@ -1,11 +1,12 @@
 from functools import partial
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers import data, layers, models, project
-from helpers.metrics import sparsity
+from helpers.metrics import accuracy, sparsity
 from helpers.studies import guest_love_2017 as study
 
 LABELS = np.repeat(list("abcd"), 5)
@@ -42,20 +43,6 @@ def test_parts_of_the_gini_coefficient():
     assert row["layer"] == "mixed0" and row["silence"] == 0.5
     assert row["gini_active"] == pytest.approx(sparsity.gini(x[2:]))
     assert row["silence"] + row["inequality"] == pytest.approx(row["gini"])
-
-
-def test_channel_means_over_batches():
-    x = np.random.default_rng(0).normal(size=(7, 3, 4, 5)).astype(np.float32)
-    seen = study.ChannelMeans()
-    seen.update(x[:4])
-    seen.update(x[4:])
-    np.testing.assert_allclose(seen.means, x.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
-
-
-def test_channel_means_of_a_layer_without_places_are_its_activations():
-    seen = study.ChannelMeans()
-    seen.update(np.eye(3, dtype=np.float32))
-    np.testing.assert_array_equal(seen.means, np.eye(3))
 
 
 def test_averages_over_windows_leave_out_the_rest():
@@ -144,22 +131,55 @@ def test_recovery_by_layer_and_its_trend():
     assert (trend["low"] <= trend["tau"]).all() and trend.loc[0, "tau"] == 1
 
 
+def folded(network):
+    """Move the means of a network's normalisations into their offsets, as a file may."""
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            scale = np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
+            layer.beta.assign_sub(np.asarray(layer.moving_mean) / scale)
+            layer.moving_mean.assign(np.zeros(layer.moving_mean.shape))
+    return network
+
+
+def test_unfolding_changes_no_activation_and_undoes_what_a_file_has_folded():
+    images = data.digits(30)
+    one, two = models.mini_inception(), folded(models.mini_inception())
+    before = layers.activations(one, images, ["mixed0", "predictions"], progress=False)
+    for network in (one, two):
+        study.unfold(network, images)
+        after = layers.activations(network, images, ["mixed0", "predictions"], progress=False)
+        for layer, x in before.items():
+            np.testing.assert_allclose(after[layer], x, atol=1e-4)
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
+    # Calibrated on the images that it was unfolded on, its first layer stays as it was.
+    first = layers.activations(one, images, "conv2d", progress=False)["conv2d"].mean(axis=(0, 1, 2))
+    models.calibrate(one, images)
+    np.testing.assert_allclose(one.get_layer("batch_normalization").moving_mean, first, atol=1e-4)
+
+
 def test_controls_differ_in_their_weights_only():
-    network, images = models.mini_inception(), data.digits(8)
+    network, images = models.mini_inception(), data.digits(20)
+    rank = accuracy.rank_within(images.category)
+    images = images[rank < 2]
     before = network.get_weights()
     chosen = layers.select(network, ["mixed0", "predictions"])
-    untrained = partial(models.mini_inception, False)
-    table = study.controls(network, untrained, images, chosen, {"gini": sparsity.gini}, seeds=2)
+    untrained, measures = partial(models.mini_inception, False), {"gini": sparsity.gini}
+    table = study.controls(network, untrained, images, chosen, measures, seeds=3)
     assert table.groupby("weights")["seed"].nunique().to_dict() == {
-        "permuted": 2, "permuted, calibrated": 2, "trained": 1, "untrained": 2,
-        "untrained, calibrated": 2,
+        "permuted": 3, "permuted, calibrated": 3, "trained": 1, "trained, calibrated": 2,
+        "trained, offsets 0, calibrated": 2, "untrained": 3, "untrained, calibrated": 3,
     }  # fmt: skip
-    assert len(table) == 9 * 2 * 8
+    assert len(table) == 17 * 2 * len(images)
     for old, new in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    expected = layers.measure(untrained(seed=1), images, chosen, measures={"gini": sparsity.gini})
-    found = table[(table["weights"] == "untrained") & (table["seed"] == 1)]
-    np.testing.assert_allclose(found["value"], expected["value"])
+    found = table.set_index(["weights", "seed"])["value"]
+    expected = layers.measure(untrained(seed=1), images, chosen, measures=measures)
+    np.testing.assert_allclose(found["untrained", 1], expected["value"])
+    models.calibrate(network, images[accuracy.rank_within(images.category) == 1])
+    expected = layers.measure(network, images, chosen, measures=measures)
+    np.testing.assert_allclose(found["trained, calibrated", 1], expected["value"])
+    assert not np.allclose(found["trained, calibrated", 1], found["trained, calibrated", 0])
 
 
 def test_a_trade_off_starts_from_the_maps_themselves():
@@ -284,13 +304,3 @@ def test_a_number_is_judged_only_where_its_layer_was_named_and_its_weights_are_o
     published = {"avg_pool": 0.579, "predictions": 0.941}
     found = study.gini_verdicts(ours, published, approximate=["predictions"])
     assert [found[f"gini-{layer}"][1] for layer in ours] == [None, True, None]
-
-
-def test_channel_means_of_parts_join_to_those_of_all():
-    x = np.random.default_rng(0).random((7, 3, 3, 2)).astype(np.float32)
-    whole, one, two = (study.ChannelMeans() for _ in range(3))
-    whole.update(x)
-    one.update(x[:3])
-    two.update(x[3:])
-    one.merge(two)
-    np.testing.assert_array_equal(one.means, whole.means)
