@@ -293,10 +293,50 @@ def test_parts_of_the_depth_axis_are_correlated_on_their_own():
     curves, draws = rng.normal(size=(2, 10)), rng.normal(size=(2, 30, 10))
     first = np.arange(10) < 6
     table = study.together_by_part(curves, draws, {"all": np.ones(10, bool), "first": first})
-    row = table.query("part == 'first' and correlation == 'steps'").iloc[0]
+    found = table.set_index(["part", "correlation"])
+    row = found.loc["first", "steps"]
     assert row["layers"] == 6
     assert row["rho"] == pytest.approx(study.together(*curves[:, :6]).steps)
-    assert row["low"] == pytest.approx(np.quantile(study.together(*draws[:, :, :6]).steps, 0.025))
+    low = np.quantile(study.together(*draws[:, :, :6]).steps, 0.025)
+    assert row["low_images"] == pytest.approx(low)
+    assert np.isnan(row[["low", "high"]].astype(float)).all()  # five steps are too few
+    assert found.loc[("all", "given_depth"), "rho"] == study.together(*curves).given_depth
+
+
+def test_layers_and_steps_are_resampled_as_units():
+    x, y = np.random.default_rng(0).normal(size=(2, 12))
+    draws = np.stack([[x], [y]])
+    found = study.together_by_part((x, y), draws, {"all": np.ones(12, bool)})
+    found = found.set_index("correlation")
+
+    def rho(x, y):
+        return stats.spearmanr(x, y).statistic
+
+    def given_depth(x, y, depth):
+        ranks = [stats.rankdata(v) for v in (x, y, depth)]
+        left = [v - np.polyval(np.polyfit(ranks[2], v, 1), ranks[2]) for v in ranks[:2]]
+        return np.corrcoef(*left)[0, 1]
+
+    for name, statistic, *units in (
+        ("levels", rho, x, y),
+        ("steps", rho, np.diff(x), np.diff(y)),
+        ("given_depth", given_depth, x, y, np.arange(12)),
+    ):
+        expected = intervals.estimate(statistic, *units)
+        values = found.loc[name, ["rho", "low", "high"]].astype(float)
+        np.testing.assert_allclose(values, expected, atol=0.01)  # but for resamples of few layers
+
+
+def test_intervals_over_layers_hold_what_has_no_relation_but_depth():
+    rng = np.random.default_rng(2)
+    held = []
+    for _ in range(100):
+        x, y = np.arange(14) + 3 * rng.normal(size=(2, 14))
+        draws = np.stack([[x], [y]])
+        held.append(study.together_by_part((x, y), draws, {"all": np.ones(14, bool)}))
+    held = pd.concat(held).assign(holds=lambda t: (t["low"] <= 0) & (t["high"] >= 0))
+    shares = held.groupby("correlation")["holds"].mean()
+    assert shares["steps"] >= 0.9 and shares["given_depth"] >= 0.9 and shares["levels"] < 0.3
 
 
 def test_the_table_of_common_patterns(maps):
@@ -390,14 +430,23 @@ def test_sparser_but_closer_at_both_sizes(large, small, holds):
 
 
 @pytest.mark.parametrize(
-    ("steps", "given_depth", "holds"), [(-0.1, -0.2, True), (0.1, -0.2, "mixed"), (0.1, 0.1, False)]
+    ("steps", "given_depth", "holds"),
+    [
+        ((-0.6, -0.1), (-0.7, -0.2), True),
+        ((-0.6, 0.1), (-0.7, -0.2), "mixed"),
+        ((0.1, 0.6), (-0.7, -0.2), "mixed"),
+        ((0.1, 0.6), (-0.4, 0.2), False),
+        ((-0.3, 0.6), (-0.4, 0.2), None),
+        ((np.nan, np.nan), (np.nan, np.nan), None),
+    ],
 )
 def test_curves_go_together_by_steps_and_given_depth(steps, given_depth, holds):
-    rows = [("all layers", name, -0.5, -0.6, high) for name, high in
-            (("levels", 0.9), ("steps", steps), ("given_depth", given_depth))]  # fmt: skip
-    columns = ["part", "correlation", "rho", "low", "high"]
-    text, outcome = study.goes_together(pd.DataFrame(rows, columns=columns))
+    rows = [("all layers", 14, name, -0.5, *ends) for name, ends in
+            (("levels", (-1, -0.9)), ("steps", steps), ("given_depth", given_depth))]  # fmt: skip
+    columns = ["part", "layers", "correlation", "rho", "low", "high"]
+    text, outcome, *why = study.goes_together(pd.DataFrame(rows, columns=columns))
     assert outcome == holds and text.startswith("steps: ρ -0.50") and "given depth" in text
+    assert bool(why) is (holds is None)
 
 
 def test_a_network_is_aligned_layer_by_layer():

@@ -10,7 +10,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
+from helpers.metrics import intervals
+
 Array = NDArray[np.float64]
+
+FEWEST = 8  # units that `intervals.bootstrap` takes
 
 
 class Together(NamedTuple):
@@ -46,25 +50,52 @@ def together_by_part(
     curves: tuple[ArrayLike, ArrayLike],
     draws: tuple[ArrayLike, ArrayLike],
     parts: Mapping[str, ArrayLike],
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Tabulate `together` with its 95 % intervals, over several sets of layers.
+    """Tabulate `together` over several sets of layers, with two kinds of 95 % intervals.
+
+    Over layers (or the steps between them), resampled as in `intervals.bootstrap`: what other
+    layers of such a network might give. Over images: how sure these layers' values are.
 
     Args:
         curves: two curves (layers,).
-        draws: their resamples (resamples, layers).
+        draws: their resamples over images (resamples, layers).
         parts: name -> which layers, booleans (layers,).
+        seed: of the resampling of layers.
 
     Returns:
-        Columns part, layers (their number), correlation, rho, low, high.
+        Columns part, layers (their number), correlation, rho, low and high (over layers; NaN
+        for fewer than 8 layers or steps), low_images, high_images.
     """
     rows = []
     for part, at in parts.items():
-        values = together(*(np.asarray(curve)[at] for curve in curves))
+        x, y = (np.asarray(curve, float)[at] for curve in curves)
+        units = {"levels": (x, y), "steps": (np.diff(x), np.diff(y))}
+        units["given_depth"] = x, y, np.arange(len(x))
         resampled = together(*(np.asarray(curve)[:, at] for curve in draws))
-        for name, rho, drawn in zip(values._fields, values, resampled, strict=True):
-            ends = np.nanquantile(drawn, [0.025, 0.975])
-            rows.append((part, int(np.sum(at)), name, float(rho), *ends))
-    return pd.DataFrame(rows, columns=["part", "layers", "correlation", "rho", "low", "high"])
+        for name, over_images in resampled._asdict().items():
+            over_layers = _interval(*units[name], seed=seed)
+            ends = np.nanquantile(over_images, [0.025, 0.975])
+            rho = float(getattr(together(x, y), name))
+            rows.append((part, len(x), name, rho, *over_layers, *ends))
+    ends = ["low", "high", "low_images", "high_images"]
+    return pd.DataFrame(rows, columns=["part", "layers", "correlation", "rho", *ends])
+
+
+def _interval(*units: Array, seed: int) -> intervals.Interval:
+    """Return the interval of a rank correlation, of two measures or with a third held constant."""
+    if len(units[0]) < FEWEST:
+        return intervals.Interval(np.nan, np.nan)
+    statistic = _rank_correlation if len(units) == 2 else _given
+    return intervals.bootstrap(statistic, *units, seed=seed)
+
+
+def _rank_correlation(x: Array, y: Array) -> float:
+    return intervals.correlation(x, y, "spearman")
+
+
+def _given(x: Array, y: Array, depth: Array) -> float:
+    return intervals.partial_correlation(*(rankdata(v) for v in (x, y, depth)))
 
 
 def _spearman(x: Array, y: Array) -> Array:

@@ -66,17 +66,24 @@ def bottleneck(
 
 
 def goes_together(table: pd.DataFrame) -> tuple:
-    """Judge whether both the steps and the levels given depth correlate below 0.
+    """Judge whether both the steps and the levels given depth correlate below 0, over layers.
 
     Args:
         table: from `together_by_part`, with a part "all layers".
+
+    Returns:
+        True if both intervals over layers lie below 0, "mixed" if one of them does, False if
+        none does and one lies above 0; None, with the reason, if the layers do not decide.
     """
     rows = table[(table["part"] == "all layers") & (table["correlation"] != "levels")]
     text = (
         f"{row.correlation.replace('_', ' ')}: ρ {row.rho:.2f} ({row.low:.2f} … {row.high:.2f})"
         for row in rows.itertuples()
     )
-    return "; ".join(text), graded(rows["high"] < 0)
+    text, below = "; ".join(text), rows["high"] < 0
+    if not below.any() and not (rows["low"] > 0).any():
+        return text, None, f"{rows['layers'].iloc[0]} layers are too few: no interval leaves out 0"
+    return text, graded(below)
 
 
 def sparser_but_closer(
