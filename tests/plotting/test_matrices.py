@@ -50,7 +50,7 @@ def test_clustered_matrices_put_the_images_in_order_and_write_the_ends_of_the_sc
     np.testing.assert_allclose(fig.axes[0].images[0].get_array(), matrix[np.ix_(order, order)])
     for bar, axis in zip(bars(fig), fig.axes, strict=False):
         low, high = axis.images[0].get_clim()
-        written = [float(text.get_text()) for text in bar.ax.get_xticklabels()]
+        written = [float(t.get_text().replace("−", "-")) for t in bar.ax.get_xticklabels()]
         np.testing.assert_allclose(written, [low, high], rtol=0.1)
 
 

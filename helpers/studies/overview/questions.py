@@ -80,14 +80,16 @@ def _activity() -> str:
     curves = _load("02_decorrelation_and_activity").query("measure == 'active_percent'")
     active = curves.set_index("layer")["value"]
     least = active.filter(like="mixed").idxmin()
-    rho = _load("02_together").query("correlation == 'steps'").set_index("part")["rho"]
-    steps = {part: _short(value, sign=True) for part, value in rho.items()}
+    together = _load("02_together").query("correlation == 'steps'").set_index("part")
+    steps = {part: _short(value, sign=True) for part, value in together["rho"].items()}
+    ends = (_short(value, sign=True) for value in together.loc["all layers", ["low", "high"]])
     return (
         f"Fewer with depth: {active.iloc[0]:.0f} % in the first layer, {active[least]:.0f} % in "
-        f"`{least}`. Whether images drift apart as fewer are active is mixed: if they did, the "
-        f"steps of both from layer to layer would go against each other, and Spearman's ρ of "
-        f"these steps is {steps['modules']} in the modules, {steps['stem']} in the stem and "
-        f"{steps['all layers']} over all layers."
+        f"`{least}`. Whether images drift apart as fewer are active, the layers of one network do "
+        f"not decide: if they did, the steps of both from layer to layer would go against each "
+        f"other, and Spearman's ρ of these steps is {steps['modules']} in the modules, "
+        f"{steps['stem']} in the stem and {steps['all layers']} over all layers (95 % interval "
+        f"over layers {' … '.join(ends)})."
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -12,8 +13,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from helpers import layers
+from helpers import data, layers, models
 from helpers.metrics.intervals import superiority
+from helpers.studies.guest_love_2017 import unfold
 from helpers.studies.rupprecht_2017.passes import by_layer
 
 Array = NDArray[np.float64]
@@ -184,6 +186,57 @@ def aligned(
     vectors = {layer: found[layer]["places"].vectors for layer in names}
     weights = leave_out(len(images))
     return vectors, {layer: alignment(x, weights=weights) for layer, x in vectors.items()}
+
+
+def aligned_twins(
+    network: keras.Model,
+    untrained: Callable[..., keras.Model],
+    others: data.ImageSet,
+    seeds: int,
+    *,
+    images: data.ImageSet,
+    **options: Any,
+) -> dict[str, list[dict[str, Alignment]]]:
+    """Give a network the weights of its twins in turn, and compare units with directions.
+
+    "random, as initialised": normalisation that has seen no image; "random, calibrated": its
+    statistics are those of the first eight images; "permuted, calibrated": the learnt offsets
+    (`unfold`ed), and filters whose entries are in random order.
+
+    Args:
+        network: the trained one, and trained again afterwards.
+        untrained: seed -> the same architecture at initialisation.
+        others: images to unfold the trained network on, none of `images`.
+        seeds: of each kind.
+        images: see `aligned`.
+        **options: of `aligned`.
+
+    Returns:
+        kind -> what `aligned` says of each of its twins.
+    """
+    unfold(network, others)
+    trained = network.get_weights()
+    kinds = "random, as initialised", "random, calibrated", "permuted, calibrated"
+    found: dict[str, list] = {kind: [] for kind in kinds}
+
+    twins = {"random": untrained, "permuted": partial(models.permute_weights, network)}
+
+    def look(kind: str) -> None:
+        found[kind].append(aligned(network, images, **options)[1])
+
+    for seed in range(seeds):
+        for kind, make in twins.items():
+            twin = make(seed=seed)
+            for own, other in zip(network.weights, twin.weights, strict=True):
+                own.assign(other)
+            del twin
+            gc.collect()
+            if kind == "random":
+                look("random, as initialised")
+            models.calibrate(network, images[:8])
+            look(f"{kind}, calibrated")
+            network.set_weights(trained)
+    return found
 
 
 def beside_twins(

@@ -40,10 +40,7 @@ def together(x: ArrayLike, y: ArrayLike) -> Together:
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
     depth = np.broadcast_to(np.arange(x.shape[-1]), x.shape)
-    xy, xd, yd = _spearman(x, y), _spearman(x, depth), _spearman(y, depth)
-    with np.errstate(invalid="ignore"):  # NaN where depth alone orders a curve
-        given_depth = (xy - xd * yd) / np.sqrt((1 - xd**2) * (1 - yd**2))
-    return Together(xy, _spearman(np.diff(x), np.diff(y)), given_depth)
+    return Together(_spearman(x, y), _spearman(np.diff(x), np.diff(y)), _given(x, y, depth))
 
 
 def together_by_part(
@@ -86,19 +83,23 @@ def _interval(*units: Array, seed: int) -> intervals.Interval:
     """Return the interval of a rank correlation, of two measures or with a third held constant."""
     if len(units[0]) < FEWEST:
         return intervals.Interval(np.nan, np.nan)
-    statistic = _rank_correlation if len(units) == 2 else _given
-    return intervals.bootstrap(statistic, *units, seed=seed)
+
+    def statistic(*resampled: Array, axis: int) -> Array:
+        return (_spearman if len(units) == 2 else _given)(*resampled)
+
+    return intervals.bootstrap(statistic, *units, seed=seed, vectorized=True)
 
 
-def _rank_correlation(x: Array, y: Array) -> float:
-    return intervals.correlation(x, y, "spearman")
-
-
-def _given(x: Array, y: Array, depth: Array) -> float:
-    return intervals.partial_correlation(*(rankdata(v) for v in (x, y, depth)))
+def _given(x: Array, y: Array, depth: Array) -> Array:
+    """Return the partial rank correlation, NaN where depth alone orders x or y."""
+    xy, xd, yd = _spearman(x, y), _spearman(x, depth), _spearman(y, depth)
+    left = (1 - xd**2) * (1 - yd**2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(left > 1e-12, (xy - xd * yd) / np.sqrt(left), np.nan)
 
 
 def _spearman(x: Array, y: Array) -> Array:
     x, y = (rankdata(v, axis=-1) for v in (x, y))
     x, y = (v - v.mean(axis=-1, keepdims=True) for v in (x, y))
-    return (x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
+    with np.errstate(invalid="ignore"):  # NaN where all are equal
+        return (x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
