@@ -483,6 +483,7 @@ def controls(
             network.set_weights(trained)
         twins = {"untrained": untrained, "permuted": partial(models.permute_weights, network)}
         for seed in range(seeds):
+            layers.free_memory()
             for name, twin in twins.items():
                 for own, other in zip(network.weights, twin(seed=seed).weights, strict=True):
                     own.assign(other)

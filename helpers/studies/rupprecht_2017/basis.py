@@ -218,13 +218,13 @@ def aligned_twins(
     trained = network.get_weights()
     kinds = "random, as initialised", "random, calibrated", "permuted, calibrated"
     found: dict[str, list] = {kind: [] for kind in kinds}
-
     twins = {"random": untrained, "permuted": partial(models.permute_weights, network)}
 
     def look(kind: str) -> None:
         found[kind].append(aligned(network, images, **options)[1])
 
     for seed in range(seeds):
+        layers.free_memory()
         for kind, make in twins.items():
             twin = make(seed=seed)
             for own, other in zip(network.weights, twin.weights, strict=True):
