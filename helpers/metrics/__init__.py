@@ -5,6 +5,7 @@ similarity  images compared within a layer, layers compared by their images
 embeddings  activations in the plane, and how far they keep neighbours and classes
 accuracy    how well classes can be read off activations
 intervals   the uncertainty of statistics: bootstrap, correlations, trends, permutation tests
+checks      what measures ask of their arrays, for measures of your own
 """
 
-__all__ = ["accuracy", "embeddings", "intervals", "similarity", "sparsity"]
+__all__ = ["accuracy", "checks", "embeddings", "intervals", "similarity", "sparsity"]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from helpers import project
-from helpers.metrics._checks import one_each, real, require_finite
 from helpers.metrics._compiled import compiled
+from helpers.metrics.checks import one_each, real, require_finite
 
 
 def pair_distances(x: ArrayLike, labels: ArrayLike) -> tuple[float, float, float]:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.metrics import _kernels
-from helpers.metrics._checks import finite, real
 from helpers.metrics._rows import as_rows, not_finite, over_rows
+from helpers.metrics.checks import finite, real
 
 
 class Histogram:

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from helpers.metrics._checks import at_least, real
 from helpers.metrics._products import Read, products
 from helpers.metrics._rows import over_rows
 from helpers.metrics._scratch import Scratch
+from helpers.metrics.checks import at_least, real
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import ArrayLike, NDArray
 
 from helpers import project
-from helpers.metrics._checks import real
+from helpers.metrics.checks import real
 
 SLICE = 1 << 17  # values that a thread takes at a time, as whole rows
 Axis = int | tuple[int, ...] | None

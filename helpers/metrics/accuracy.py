@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from helpers.metrics._checks import classes, finite, flags, one_each
 from helpers.metrics._distances import labelled
+from helpers.metrics.checks import classes, finite, flags, one_each
 
 __all__ = ["by_category", "cross_validated", "knn_accuracy", "linear_probe", "rank_within"]
 

@@ -16,9 +16,9 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
-from helpers.metrics._checks import at_least, finite
 from helpers.metrics._distances import finite_matrix, labelled, pair_distances
 from helpers.metrics.accuracy import knn_accuracy
+from helpers.metrics.checks import at_least, finite
 
 __all__ = [
     "DEFAULTS",

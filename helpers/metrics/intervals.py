@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from helpers.metrics._checks import at_least, classes, finite, one_each, real
+from helpers.metrics.checks import at_least, classes, finite, one_each, real
 
 __all__ = [
     "CorrelationTest",

@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
-from helpers.metrics._checks import at_least, classes, finite, one_each, square_matrices
 from helpers.metrics._patterns import (
     Patterns,
     Similarity,
@@ -26,6 +25,7 @@ from helpers.metrics._patterns import (
     to_correlation,
 )
 from helpers.metrics._products import products
+from helpers.metrics.checks import at_least, classes, finite, one_each, square_matrices
 from helpers.metrics.intervals import superiority
 
 Array = NDArray[np.float64]

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.metrics import _kernels
-from helpers.metrics._checks import finite, flags
 from helpers.metrics._gini import gini
 from helpers.metrics._histogram import Histogram
 from helpers.metrics._rows import Axis, as_rows, as_shape, not_finite, over_rows
+from helpers.metrics.checks import finite, flags
 
 __all__ = [
     "Histogram",

@@ -7,6 +7,18 @@ import operator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = [
+    "at_least",
+    "classes",
+    "finite",
+    "flags",
+    "one_each",
+    "real",
+    "require_finite",
+    "square_matrices",
+    "unmasked",
+]
+
 
 def unmasked(x: ArrayLike, name: str) -> np.ndarray:
     """Return x as an array, or raise ValueError.
@@ -37,7 +49,11 @@ def real(x: ArrayLike, name: str) -> np.ndarray:
 
 
 def finite(
-    x: ArrayLike, name: str, shape: tuple[str, ...] | None = None, least: int = 1
+    x: ArrayLike,
+    name: str,
+    shape: tuple[str, ...] | None = None,
+    least: int = 1,
+    missing: bool = False,
 ) -> NDArray[np.float64]:
     """Return x in float64, or raise.
 
@@ -46,10 +62,12 @@ def finite(
         name: what x is, for errors.
         shape: the names of its axes; None for one axis or more.
         least: the smallest length of the first axis.
+        missing: whether NaN may stand where there is no value.
 
     Raises:
         TypeError: as `real`.
-        ValueError: as `unmasked`; x is empty, has another shape, or holds NaN or infinity.
+        ValueError: as `unmasked`; x is empty, has another shape, or holds infinity or, unless
+            `missing`, NaN.
     """
     x = real(x, name).astype(float, copy=False)
     axes = ", ".join(shape or ("...",))
@@ -58,7 +76,7 @@ def finite(
     if len(x) < least or not x.size:
         first = shape[0] if shape else "values"
         raise ValueError(f"{name} ({axes}) needs at least {least} {first}, got shape {x.shape}")
-    require_finite(x, name)
+    require_finite(x[~np.isnan(x)] if missing else x, name)
     return x
 
 
