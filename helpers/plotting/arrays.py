@@ -1,37 +1,106 @@
-"""Arrays as figures take them."""
+"""Arrays and tables as figures take them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 
 def drawable(
-    x: ArrayLike, name: str, dimensions: int | None = None, finite: bool = False
+    x: ArrayLike,
+    name: str,
+    dimensions: int | None = None,
+    finite: bool = False,
+    infinite: bool = False,
 ) -> NDArray[np.float64]:
-    """Return x in float64, with NaN for what is masked, or raise.
+    """Return x in float64, with NaN for what is not known or masked, or raise.
 
     Args:
         x: real numbers.
         name: what x is, for errors.
         dimensions: how many x must have; None for any number but 0.
-        finite: whether NaN (masked values, too) and infinity are refused.
+        finite: whether NaN (masked values, too) is refused.
+        infinite: whether infinity is taken, which has no place on an axis.
 
     Raises:
         TypeError: x does not hold real numbers.
-        ValueError: x is empty or has another number of dimensions, or is not finite.
+        ValueError: x is empty or has another number of dimensions, or holds what is refused.
     """
     mask = np.ma.getmaskarray(x) if np.ma.is_masked(x) else False
-    x = np.asarray(x)
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from error
     if x.dtype.kind not in "biuf":
         raise TypeError(f"{name} holds {x.dtype}, not real numbers")
     if not x.size or x.ndim != (dimensions or max(1, x.ndim)):
         wanted = f"{dimensions} axes" if dimensions else "at least one axis"
         raise ValueError(f"{name} must have values along {wanted}, got shape {x.shape}")
     x = np.where(mask, np.nan, x.astype(float))
-    if finite and not np.isfinite(x).all():
-        raise ValueError(f"{name} holds masked values, NaN or infinity")
+    if finite and np.isnan(x).any():
+        raise ValueError(f"{name} holds NaN or masked values")
+    if not infinite and np.isinf(x).any():
+        raise ValueError(f"{name} holds infinity, which cannot be drawn: leave it out, or put NaN")
     return x
+
+
+def tabled(
+    table: pd.DataFrame,
+    places: Iterable[str] = (),
+    values: Iterable[str] = (),
+    others: Iterable[str | None] = (),
+    optional: Iterable[str] = (),
+    name: str = "the table",
+) -> pd.DataFrame:
+    """Return a table with its numbers in float64, or raise.
+
+    Args:
+        table: what is drawn.
+        places: columns that say where, such as the depth: finite numbers.
+        values: columns of numbers, NaN where there is none.
+        others: further columns that must be there; None stands for no column.
+        optional: columns as `values`, if they are there.
+        name: what the table is, for errors.
+
+    Raises:
+        TypeError: a column of numbers holds something else.
+        ValueError: a column is missing, a number is infinite, a place is NaN, or there are no rows.
+    """
+    places, values = list(places), list(values)
+    needed = {*places, *values, *(column for column in others if column)}
+    if missing := needed - set(table):
+        raise ValueError(f"{name} has no column {', '.join(sorted(missing))}")
+    if not len(table):
+        raise ValueError(f"{name} has no rows: nothing to draw")
+    columns = [*places, *values, *(column for column in optional if column in table)]
+    numbers = {c: _without_objects(table[c]) for c in columns}
+    return table.assign(
+        **{c: drawable(x, f"column {c} of {name}", 1, c in places) for c, x in numbers.items()}
+    )
+
+
+def _without_objects(column: pd.Series) -> pd.Series:
+    """Return numbers and None, which pandas keeps as objects, as numbers and NaN."""
+    if column.dtype == object:
+        column = column.infer_objects()
+        return column.astype(float) if column.isna().all() else column
+    return column
+
+
+def indices_of(x: ArrayLike, count: int, name: str) -> NDArray[np.intp]:
+    """Return x as whole numbers from 0 to count - 1.
+
+    Raises:
+        TypeError: x holds no real numbers.
+        ValueError: x is empty, has several axes, or an index is out of range.
+    """
+    x = drawable(x, name, 1, finite=True)
+    if not np.isin(x, np.arange(count)).all():
+        raise ValueError(f"{name} must be whole numbers from 0 to {count - 1}")
+    return x.astype(np.intp)
 
 
 def class_indices(labels: ArrayLike, count: int, classes: int) -> NDArray[np.intp]:
@@ -41,7 +110,7 @@ def class_indices(labels: ArrayLike, count: int, classes: int) -> NDArray[np.int
         TypeError: labels are no real numbers.
         ValueError: another shape, or a label that is no class.
     """
-    labels = drawable(labels, "labels", 1, finite=True)
-    if len(labels) != count or not np.isin(labels, np.arange(classes)).all():
-        raise ValueError(f"labels must be {count} indices of {classes} classes, 0 to {classes - 1}")
-    return labels.astype(np.intp)
+    labels = indices_of(labels, classes, "labels")
+    if len(labels) != count:
+        raise ValueError(f"{len(labels)} labels for {count} points: give one for each")
+    return labels

@@ -15,6 +15,7 @@ from matplotlib.transforms import blended_transform_factory
 from pandas.api.typing import DataFrameGroupBy
 
 from helpers.metrics.intervals import mean_estimate
+from helpers.plotting.arrays import drawable, tabled
 from helpers.plotting.style import COLOURS, LINES, MARKERS, WIDTH, short_names
 
 HATCHES = ("", "///", "...")
@@ -79,13 +80,14 @@ def against_depth(
         seed: of the jitter of points.
 
     Raises:
-        ValueError: a column is missing, or the table is empty.
+        TypeError: a column of numbers holds something else.
+        ValueError: a column is missing, the table is empty, a depth is not finite, or a value is
+            infinite.
     """
-    needed = {"layer", "depth", value, *(name for name in (by, rows, columns) if name)}
-    if missing := needed - set(table):
-        raise ValueError(f"the table has no column {', '.join(sorted(missing))}")
-    if table.empty:
-        raise ValueError("the table has no rows: nothing to draw against depth")
+    ends = ("low", "high", "published", "null_low", "null_high")
+    table = tabled(table, ["depth"], [value], ["layer", by, rows, columns], ends)
+    if references is not None:
+        references = tabled(references, ["depth"], ["value"], ["name"], name="references")
     if stages is not None:
         table = table.assign(stage=table["layer"].map(stages))
     down = list(label) if isinstance(label, Mapping) else _values(table, rows)
@@ -135,7 +137,11 @@ def stacked(
         parts: column -> what the part is called; the first one is the lowest.
         label: of the y axis, which starts at zero.
         stages: layer -> the part of the network that it is in.
+
+    Raises:
+        TypeError, ValueError: as in `against_depth`.
     """
+    table = tabled(table, ["depth"], parts, ["layer"])
     if stages is not None:
         table = table.assign(stage=table["layer"].map(stages))
     fig, axis = plt.subplots(figsize=(10, 4.4))
@@ -169,13 +175,19 @@ def stretched(
 
     Returns:
         A table for `against_depth(references=...)`: `columns`, layer, depth, value, name.
+
+    Raises:
+        TypeError, ValueError: values or the table are not as `against_depth` takes them.
     """
+    table = tabled(table, ["depth"], others=["layer", columns])
+    values = dict(values)
+    values = dict(zip(values, drawable(list(values.values()), "values", 1), strict=True))
     placed = []
     for network, rows in table.groupby(columns, sort=False):
         depth = rows.drop_duplicates("layer").set_index("layer")["depth"]
         first, last = (ends or {}).get(network, (depth.idxmin(), depth.idxmax()))
         at = np.linspace(depth[first], depth[last], len(values))
-        found = {"layer": list(values), "depth": at, "value": list(dict(values).values())}
+        found = {"layer": list(values), "depth": at, "value": list(values.values())}
         placed.append(pd.DataFrame({columns: network, **found, "name": name}))
     return pd.concat(placed, ignore_index=True)
 

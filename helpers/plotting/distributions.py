@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from helpers.plotting.arrays import drawable
+from helpers.plotting.arrays import drawable, tabled
 from helpers.plotting.depth import depth_axis, one_legend
 from helpers.plotting.style import COLOURS, LINES, WIDTH, number, short_names
 
@@ -40,6 +40,10 @@ def histograms(
         wrap: panels per row.
         label: of the x axis.
         unit: of what the shares are.
+
+    Raises:
+        TypeError: shares or edges are no real numbers.
+        ValueError: they do not fit each other, or hold infinity; an edge is NaN.
     """
     names = dict(zip(ours, short_names(list(ours)), strict=True))
     wrap = min(wrap, len(ours))
@@ -53,6 +57,11 @@ def histograms(
     for axis, (layer, (edges, share)) in zip(axes.flat, ours.items(), strict=False):
         share = drawable(share, f"share of {layer!r}", 1)
         edges = drawable(edges, f"edges of {layer!r}", 1, finite=True)
+        if len(edges) != len(share) + 1 or (np.diff(edges) <= 0).any():
+            raise ValueError(
+                f"edges of {layer!r} must rise, one more than shares, got {len(edges)} edges for "
+                f"a share each of {len(share)} bins"
+            )
         axis.stairs(share, edges, fill=True, color=COLOURS[0], alpha=0.75, label=name)
         axis.set_yscale("log")
         width = 0.06 * (edges[-1] - edges[0])
@@ -99,6 +108,10 @@ def compared_histograms(
         bins: of the histograms.
         log: whether the shares are on a logarithmic axis, to see the tails.
         wrap: panels per row.
+
+    Raises:
+        TypeError: a sample holds no real numbers.
+        ValueError: a sample is empty, or none of its values is finite.
     """
     names = dict(zip(samples, short_names(list(samples)), strict=True))
     wrap = min(wrap, len(samples))
@@ -108,8 +121,10 @@ def compared_histograms(
     for axis in axes.flat[len(samples) :]:
         axis.axis("off")
     for axis, (layer, named) in zip(axes.flat, samples.items(), strict=False):
-        known = {name: drawable(x, f"sample {name!r}") for name, x in named.items()}
+        known = {name: drawable(x, f"sample {name!r}", infinite=True) for name, x in named.items()}
         known = {name: x[np.isfinite(x)] for name, x in known.items()}
+        if unknown := [name for name, x in known.items() if not len(x)]:
+            raise ValueError(f"sample {unknown[0]!r} of {layer!r} holds no finite value")
         every = np.concatenate(list(known.values()))
         low, high = limits or (every.min(), every.max())
         edges = np.linspace(low, high, bins + 1)
@@ -161,7 +176,15 @@ def boxes_by_layer(
         guides: name -> height of a thin line.
         notes: (value of `columns`, layer) -> a remark on the layer, at the top.
         stages: layer -> the part of the network that it is in.
+
+    Raises:
+        TypeError, ValueError: as in `against_depth`, for each of the tables.
     """
+    table = tabled(table, ["depth"], ["value"], ["layer", columns])
+    if null is not None:
+        null = tabled(null, ["depth"], ["value"], [columns], name="null")
+    if references is not None:
+        references = tabled(references, ["depth"], ["value"], ["name", columns], name="references")
     if stages is not None:
         table = table.assign(stage=table["layer"].map(stages))
     panels = list(table.groupby(columns, sort=False)) if columns else [(None, table)]

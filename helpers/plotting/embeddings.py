@@ -78,9 +78,16 @@ def embedding_grid(
         title: above the figure.
         names_at: where a name is written: at the centroid of the class' points, or where they lie
             densest, which is among them even if the class is in several parts.
+
+    Raises:
+        TypeError: points or labels are no real numbers.
+        ValueError: they are not finite, or do not fit each other.
     """
     panels = {key: drawable(x, f"points of {key}", 2, finite=True) for key, x in panels.items()}
     labels = class_indices(labels, len(next(iter(panels.values()))), len(class_names))
+    for key, points in panels.items():
+        if points.shape != (len(labels), 2):
+            raise ValueError(f"points of {key} have shape {points.shape}: ({len(labels)}, 2)?")
     layers: dict[str, list[str]] = {}
     for condition, layer in panels:
         layers.setdefault(condition, []).append(layer)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from helpers.plotting.arrays import class_indices, drawable
+from helpers.plotting.arrays import class_indices, drawable, tabled
 from helpers.plotting.style import COLOURS, short_names
 
 if TYPE_CHECKING:
@@ -76,16 +76,26 @@ def embedding_explorer(
 
     Returns:
         An object that Jupyter shows; 2,000 images with four layers take 0.4 MB.
+
+    Raises:
+        TypeError: points, images or labels are no real numbers.
+        ValueError: they are not finite or do not fit each other, or images are not of 0..255.
     """
     import altair as alt
 
     panels = {key: drawable(x, f"points of {key!r}", 2, finite=True) for key, x in panels.items()}
+    images = drawable(images, "images", 3, finite=True)
+    if images.min() < 0 or images.max() > 255:
+        raise ValueError(f"images hold {images.min():g} to {images.max():g}: give them as 0 to 255")
+    for key, points in panels.items():
+        if points.shape != (len(images), 2):
+            raise ValueError(f"points of {key!r} have shape {points.shape}: ({len(images)}, 2)?")
     labels = class_indices(labels, len(images), len(class_names))
     layers = list(panels)
     table = pd.DataFrame({"c": np.asarray(class_names)[labels]})
     for k, points in enumerate(panels.values()):
         low, high = points.min(axis=0), points.max(axis=0)
-        placed = (points - (low + high) / 2) / (high - low).max() * _SIDE + _SIDE / 2
+        placed = (points - (low + high) / 2) / ((high - low).max() or 1) * _SIDE + _SIDE / 2
         table[[f"x{k}", f"y{k}"]] = placed.round().astype(int)
     table["i"] = [_thumbnail(image) for image in images]
     slide = alt.binding_range(min=0, max=len(layers) - 1, step=0.02, name=" → ".join(layers) + " ")
@@ -149,11 +159,15 @@ def layer_explorer(table: pd.DataFrame, title: str = "") -> Explorer:
         An object that Jupyter shows; 500 points take 60 kB.
 
     Raises:
-        ValueError: a network has two values of a measure in one layer.
+        TypeError: a column of numbers holds something else.
+        ValueError: a network has two values of a measure in one layer, a column is missing, a
+            number is infinite, or a depth is NaN.
     """
     import altair as alt
 
-    table = table[["network", "measure", "layer", "depth", "value", "low", "high"]].copy()
+    names = ["network", "measure", "layer"]
+    table = tabled(table, ["depth"], ["value", "low", "high"], names)
+    table = table[[*names, "depth", "value", "low", "high"]].copy()
     table["curve"] = table["measure"] + " — " + table["network"]
     twice = table.duplicated(["curve", "layer"])
     if twice.any():
@@ -180,7 +194,7 @@ def _panel(name: str, curves: list[str], chosen: int) -> altair.LayerChart:
 
     choice = alt.param(
         name=name,
-        value=curves[chosen],
+        value=curves[min(chosen, len(curves) - 1)],
         bind=alt.binding_select(options=curves, name=f"{name} panel "),
     )
     near = alt.selection_point(name=f"near_{name}", on="pointerover", nearest=True, empty=False)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from helpers.data import ImageSet, LabelledImages
-from helpers.plotting.arrays import drawable
+from helpers.plotting.arrays import drawable, indices_of, tabled
 from helpers.plotting.style import COLOURS, SEQUENTIAL, WIDTH, short_names
 
 
@@ -25,8 +25,15 @@ def image_grid(
         indices: which images, in the order shown.
         columns: thumbnails per row.
         labels: a text for each index; default: the categories.
+
+    Raises:
+        TypeError: indices are no numbers.
+        ValueError: an index is no image of the set, or labels are not one for each index.
     """
-    labels = images.category[np.asarray(indices)] if labels is None else labels
+    indices = indices_of(indices, len(images), "indices")
+    labels = images.category[indices] if labels is None else labels
+    if len(labels) != len(indices):
+        raise ValueError(f"{len(labels)} labels for {len(indices)} indices: give one for each")
     rows = -(-len(indices) // columns)
     fig, axes = plt.subplots(rows, columns, figsize=(1.15 * columns, 1.35 * rows), squeeze=False)
     for axis in axes.flat:
@@ -61,11 +68,16 @@ def contact_sheet(
         side: of a thumbnail, in pixels.
 
     Raises:
-        ValueError: groups do not fit the images, or all are "".
+        ValueError: groups do not fit the images, or all are "", or one is missing (None, NaN).
     """
-    groups = np.asarray(images.category if groups is None else groups, str)
-    if len(groups) != len(images) or not (groups != "").any():
-        raise ValueError(f"{len(groups)} groups for {len(images)} images: one each, not all empty")
+    groups = images.category if groups is None else groups
+    if np.ma.is_masked(groups) or pd.isna(np.asarray(groups)).any():
+        raise ValueError('groups hold None, NaN or masked values: "" stands for no group')
+    groups = np.asarray(groups, str)
+    if groups.shape != (len(images),) or not (groups != "").any():
+        raise ValueError(
+            f"groups of shape {groups.shape} for {len(images)} images: one each, not all empty"
+        )
     names = [name for name in dict.fromkeys(groups.tolist()) if name]
     sizes = {name: int((groups == name).sum()) for name in names}
     alike = len(sizes) > 1 and len(set(sizes.values())) == 1
@@ -109,7 +121,18 @@ def activation_maps(
         maps: layer -> (height, width, channels) activations of that image.
         channels: maps per layer.
         columns: of the picture, which is drawn beside all rows.
+
+    Raises:
+        TypeError: image or maps hold no real numbers.
+        ValueError: they have another shape, or hold NaN or infinity.
     """
+    image = drawable(image, "image", 3, finite=True)
+    if image.shape[-1] not in (1, 3) or not np.isin(image, np.arange(256)).all():
+        raise ValueError(
+            f"image must hold whole numbers of 0 to 255 (height, width, 1 or 3), got {image.shape} "
+            f"of {image.min():g} to {image.max():g}"
+        )
+    image = image.astype(np.uint8)
     maps = {layer: drawable(x, f"maps of {layer!r}", 3, finite=True) for layer, x in maps.items()}
     size = (1.35 * (channels + columns) + 0.4, 1.35 * len(maps) + 0.3)
     fig, axes = plt.subplots(len(maps), channels + columns, figsize=size, squeeze=False)
@@ -168,7 +191,14 @@ def top_outputs(images: ImageSet, table: pd.DataFrame, columns: int = 4) -> Figu
         table: columns image (its place in `images`), name, probability and right (bool), a row
             per image and class, the most probable first; as `models.top` gives but for `right`.
         columns: images per row.
+
+    Raises:
+        TypeError: a column of numbers holds something else.
+        ValueError: a column is missing, the table is empty, a probability is not finite, or an
+            image is not one of the set.
     """
+    table = tabled(table, ["probability"], others=["image", "name", "right"])
+    table = table.assign(image=indices_of(table["image"], len(images), "column image of the table"))
     lines = -(-len(images) // columns)
     heights = [1.3, 1] * lines
     size = (min(WIDTH, 2.9 * columns), 3.3 * lines)

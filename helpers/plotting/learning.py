@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from helpers import project
+from helpers.plotting.arrays import tabled
 from helpers.plotting.style import SEQUENTIAL, WIDTH, short_names
 
 
@@ -40,13 +41,13 @@ def over_steps(
         guides: heights of thin lines.
 
     Raises:
-        ValueError: a column is missing, or the table is empty.
+        TypeError: a column of numbers holds something else.
+        ValueError: a column is missing, the table is empty, a step or depth is not finite, a step
+            is negative, or a value is infinite.
     """
-    needed = {"step", "layer", "depth", "value", *(name for name in (rows, columns) if name)}
-    if missing := needed - set(table):
-        raise ValueError(f"the table has no column {', '.join(sorted(missing))}")
-    if table.empty:
-        raise ValueError("the table has no rows: nothing to draw against steps")
+    table = tabled(table, ["step", "depth"], ["value"], ["layer", rows, columns])
+    if table["step"].min() < 0:
+        raise ValueError(f"column step of the table begins at {table['step'].min()}, before 0")
     down = [None] if rows is None else list(table[rows].unique())
     across = [None] if columns is None else list(table[columns].unique())
     high = 3.4 if len(down) == 1 else 2.3
@@ -124,7 +125,7 @@ def _curves(axis: plt.Axes, panel: pd.DataFrame) -> None:
     axis.set_xscale("symlog", linthresh=1, linscale=0.4)
     ticks = [0, *(10**k for k in range(int(np.log10(max(steps, 1))) + 1)), steps]
     ticks = [t for t in sorted(set(ticks)) if t in (0, steps) or steps / t > 1.7]
-    axis.set_xticks(ticks, [str(t) for t in ticks])
+    axis.set_xticks(ticks, [np.format_float_positional(t, trim="-") for t in ticks])
     axis.minorticks_off()
     axis.set_xlim(0, steps)
 

@@ -12,7 +12,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from helpers.plotting.arrays import drawable
+from helpers.plotting.arrays import drawable, tabled
 from helpers.plotting.depth import depth_axis
 from helpers.plotting.style import DIVERGING, SEQUENTIAL, WIDTH, number, short_names
 
@@ -166,8 +166,12 @@ def category_map(
         table: tidy table with columns layer, depth, category, measure, value.
         measure: which measure of the table to draw.
         stages: layer -> the part of the network that it is in.
+
+    Raises:
+        TypeError, ValueError: as in `against_depth`; no row has the measure.
     """
-    chosen = table[table["measure"] == measure]
+    chosen = table[table["measure"] == measure] if "measure" in table else table
+    chosen = tabled(chosen, ["depth"], ["value"], ["layer", "category", "measure"])
     means = chosen.pivot_table(index="category", columns="depth", values="value", observed=True)
     away = (means - means.mean(axis=0)).to_numpy()
     limit = float(np.nanmax(np.abs(away)))

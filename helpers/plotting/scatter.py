@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
+from helpers.plotting.arrays import drawable, tabled
 from helpers.plotting.style import COLOURS, SEQUENTIAL, WIDTH, number, short_names
 
 _COMPASS = np.array([(1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1)])
@@ -29,7 +30,16 @@ def layer_scatter(
         x: label of the x axis.
         y: label of the y axis.
         depth: what the colours of the points are called.
+
+    Raises:
+        TypeError: a column of numbers holds something else.
+        ValueError: a column is missing, a table is empty, or a number is not finite.
     """
+    ends = ("x_low", "x_high", "y_low", "y_high")
+    panels = {
+        title: tabled(table, ["depth", "x", "y"], [], ["layer"], ends, f"table {title!r}")
+        for title, table in panels.items()
+    }
     fig, axes = _panels(len(panels), 5.0)
     for axis, (title, table) in zip(axes, panels.items(), strict=True):
         _points(axis, table)
@@ -48,13 +58,21 @@ def rank_agreement(table: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> Fig
 
     Args:
         table: columns layer, depth and one column for each measure (a row per layer).
-        pairs: the measures of each panel, (x, y); the two may be the same.
+        pairs: the measures of each panel, (x, y); the two may be the same. Layers without one of
+            them are left out.
+
+    Raises:
+        TypeError: a column of numbers holds something else.
+        ValueError: a column is missing, the table is empty, or a number is infinite.
     """
+    table = tabled(table, ["depth"], {column for pair in pairs for column in pair}, ["layer"])
     fig, axes = _panels(len(pairs), 4.8)
     named = []
     for axis, (x, y) in zip(axes, pairs, strict=True):
         columns = {"layer": "layer", "depth": "depth", "x": x, "y": y}
         rows = pd.DataFrame({name: table[column] for name, column in columns.items()}).dropna()
+        if rows.empty:
+            raise ValueError(f"no layer of the table has a value of {x} and of {y}")
         _points(axis, rows)
         named.append(rows)
         axis.set(xlabel=x.replace("_", " "), ylabel=y.replace("_", " "))
@@ -83,7 +101,17 @@ def category_scatter(
         x: label of the x axes.
         y: label of the y axes.
         names: how many of the lowest and of the highest categories are named, their points ringed.
+
+    Raises:
+        TypeError: values or outcomes are no real numbers.
+        ValueError: a column is missing, a layer is not in the table, its rows are not one for each
+            outcome, or a number is not finite.
     """
+    table = tabled(table, ["value"], others=["network", "layer", "category"])
+    outcome = {
+        network: drawable(x, f"outcome of {network!r}", 1, finite=True)
+        for network, x in outcome.items()
+    }
     across = max(map(len, layers.values()))
     size = (min(WIDTH, 4.6 * across), 3.7 * len(layers) + 0.3)
     fig, axes = plt.subplots(len(layers), across, figsize=size, squeeze=False, sharey="row")
@@ -93,7 +121,12 @@ def category_scatter(
             axis.axis("off")
         for axis, layer, short in zip(line, chosen, short_names(chosen), strict=False):
             rows = table[(table["network"] == network) & (table["layer"] == layer)]
-            value, share = rows["value"].to_numpy(), np.asarray(outcome[network])
+            value, share = rows["value"].to_numpy(), outcome[network]
+            if len(value) != len(share):
+                raise ValueError(
+                    f"{layer!r} of {network!r} has {len(value)} values and the outcome "
+                    f"{len(share)}: one of each per category"
+                )
             axis.scatter(value, share, s=16, color=COLOURS[0], alpha=0.7, linewidth=0)
             if np.ptp(value) and np.ptp(share):
                 slope, intercept = np.polyfit(value, share, 1)
@@ -144,12 +177,19 @@ def name_points(
 
     Returns:
         The texts, in the order of the names that are not "".
+
+    Raises:
+        TypeError: positions are no real numbers.
+        ValueError: x, y and names differ in length, or a position is not finite.
     """
+    x, y = drawable(x, "x", 1, finite=True), drawable(y, "y", 1, finite=True)
+    if not len(x) == len(y) == len(names):
+        raise ValueError(f"x, y and names differ in length: {len(x)}, {len(y)}, {len(names)}")
+    places = np.column_stack([x, y])
     fig = axis.figure
     fig.draw_without_rendering()
     renderer = fig.canvas.get_renderer()
     scale = fig.dpi / 72
-    places = np.column_stack([x, y]).astype(float)
     points = axis.transData.transform(places)
     frame = axis.get_window_extent(renderer)
     taken, lines = np.empty((0, 4)), np.empty((0, 2))  # boxes of texts, dots along their lines

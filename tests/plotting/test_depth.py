@@ -168,6 +168,8 @@ def test_another_network_is_aligned_by_the_layers_named():
     ends = {"one": ("activation", "mixed3")}
     placed = plotting.stretched({"p": 1.0, "q": 2.0, "r": 3.0}, rows, "AlexNet", ends=ends)
     assert list(placed["depth"]) == [0, 1.5, 3] and set(placed["name"]) == {"AlexNet"}
+    series = pd.Series({"p": 1.0, "q": 2.0, "r": 3.0})
+    pd.testing.assert_frame_equal(plotting.stretched(series, rows, "AlexNet", ends=ends), placed)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_what_a_network_does_not_see_is_pale():
 
 @pytest.mark.parametrize("groups", [["a"], [""] * 6])
 def test_groups_that_do_not_fit_are_refused(groups):
-    with pytest.raises(ValueError, match="groups for 6 images"):
+    with pytest.raises(ValueError, match="for 6 images"):
         plotting.contact_sheet(toy(), groups)
 
 
