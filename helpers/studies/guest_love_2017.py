@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from helpers import data, layers, models, plotting, report
-from helpers.metrics import similarity, sparsity
+from helpers.metrics import checks, similarity, sparsity
 from helpers.metrics.accuracy import rank_within
 from helpers.metrics.intervals import superiority
 
@@ -54,7 +54,13 @@ def parts_of_gini(means: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The same rows with the columns layer, depth, silence (1 - a), inequality (a G_active),
         gini_active, added.
+
+    Raises:
+        TypeError: gini or active_fraction hold no real numbers.
+        ValueError: they are infinite, or there are no layers.
     """
+    columns = ("gini", "active_fraction")
+    means = means.assign(**{c: checks.finite(means[c], c, missing=True) for c in columns})
     parts = means.rename_axis("layer").reset_index()
     parts["depth"] = range(len(parts))
     parts["silence"] = 1 - parts["active_fraction"]
@@ -86,9 +92,9 @@ def average_over(x: np.ndarray, window: int) -> np.ndarray:
 
 def to_table(matrices: Mapping[str, ArrayLike]) -> pd.DataFrame:
     """Turn (images, images) matrices into a table: first, second image, and a column per layer."""
-    size = len(next(iter(matrices.values())))
-    first, second = np.triu_indices(size, 1)
-    values = {layer: np.asarray(m)[first, second] for layer, m in matrices.items()}
+    matrices = {k: checks.square_matrices(m, f"matrices {k!r}", 2) for k, m in matrices.items()}
+    first, second = np.triu_indices(len(next(iter(matrices.values()))), 1)
+    values = {layer: matrix[first, second] for layer, matrix in matrices.items()}
     return pd.DataFrame({"first": first, "second": second, **values})
 
 
@@ -102,9 +108,16 @@ def to_matrices(table: pd.DataFrame) -> dict[str, Array]:
 
 
 def share_within(ours: ArrayLike, published: ArrayLike, step: float) -> float:
-    """Return the share of pairs of images whose two correlations differ by at most `step`."""
+    """Return the share of pairs of images whose two correlations differ by at most `step`.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: no square matrices, NaN or infinity.
+    """
+    ours = checks.square_matrices(ours, "ours", 2, missing=False)
+    published = checks.square_matrices(published, "published", 2, missing=False)
     pairs = np.triu_indices(len(ours), 1)
-    return float(np.mean(np.abs(np.asarray(ours) - published)[pairs] <= step))
+    return float(np.mean(np.abs(ours - published)[pairs] <= step))
 
 
 def fitted_order(
@@ -191,7 +204,9 @@ def agreement(
         images that was fitted to other layers (`shares_in_order_of_others`), and in a random
         order within categories; the largest difference; and Pearson's r over the pairs.
     """
-    category, rng = np.asarray(category), np.random.default_rng(seed)
+    ours = {layer: checks.square_matrices(m, f"ours {layer!r}", 2) for layer, m in ours.items()}
+    category = checks.one_each(category, len(next(iter(ours.values()))), "category")
+    rng = np.random.default_rng(seed)
     members = [np.flatnonzero(category == each) for each in dict.fromkeys(category)]
     shuffle = np.empty(len(category), int)
     shuffle[np.concatenate(members)] = np.concatenate([rng.permutation(m) for m in members])
@@ -230,8 +245,13 @@ def recovery(
         (2, layers) areas under the ROC curve: how often two images of one category are more
         correlated than two of different ones; and how often, among the latter, images of
         related categories are more correlated than those of unrelated ones.
+
+    Raises:
+        TypeError: correlations are no real numbers, or categories neither text nor numbers.
+        ValueError: no square matrices, NaN or infinity, or not one category per image.
     """
-    stack, category = np.asarray(correlations), np.asarray(category)
+    stack = checks.square_matrices(correlations, "correlations", missing=False)
+    category = checks.one_each(category, stack.shape[-1], "category")
     images = np.arange(len(category)) if images is None else images
     above = np.triu_indices(len(images), 1)
     first, second = images[above[0]], images[above[1]]
@@ -270,10 +290,11 @@ def recovery_by_layer(
         A table with the columns layer, pairs ("same category", "related categories"), value,
         low, high; and one with pairs, tau (Kendall's, of depth and value), low, high.
     """
-    category = np.asarray(category)
+    matrices = {k: checks.square_matrices(m, f"matrices {k!r}", 2) for k, m in matrices.items()}
+    stack = np.array(list(matrices.values()))
+    category = checks.one_each(category, stack.shape[-1], "category")
     members = [np.flatnonzero(category == each) for each in dict.fromkeys(category)]
     rng = np.random.default_rng(seed)
-    stack = np.array(list(matrices.values()))
     draws = [np.arange(len(category))]
     draws += [np.concatenate([rng.choice(m, len(m)) for m in members]) for _ in range(repeats)]
     values = np.array([recovery(stack, category, related, draw) for draw in draws])
@@ -293,8 +314,15 @@ def recovery_by_layer(
 
 
 def to_colours(r: ArrayLike) -> Array:
-    """Round correlations to the published colours: the middles of 256 steps from -1 to 1."""
-    return (np.floor((np.asarray(r) + 1) * 128) + 0.5) / 128 - 1
+    """Round correlations to the published colours: the middles of 256 steps from -1 to 1.
+
+    NaN stays NaN.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: r is empty or infinite.
+    """
+    return (np.floor((checks.finite(r, "r", missing=True) + 1) * 128) + 0.5) / 128 - 1
 
 
 def effect_of_colours(
@@ -318,7 +346,9 @@ def effect_of_colours(
         (`recovery`); "ties", the share of comparisons of a related with an unrelated pair of
         images that are equal; "different values" between categories.
     """
-    category, rows = np.asarray(category), {}
+    ours = {k: checks.square_matrices(m, f"ours {k!r}", 2, missing=False) for k, m in ours.items()}
+    category = checks.one_each(category, len(next(iter(ours.values()))), "category")
+    rows = {}
     first, second = np.triu_indices(len(category), 1)
     other = category[first] != category[second]
     first, second = first[other], second[other]
@@ -328,7 +358,7 @@ def effect_of_colours(
     for layer in chosen:
         matrices = {"published": published[layer], "ours": ours[layer]}
         for name, m in (matrices | {"ours, rounded": to_colours(ours[layer])}).items():
-            r = np.asarray(m)[first, second]
+            r = checks.square_matrices(m, name, 2, missing=False)[first, second]
             rows[layer, name] = {
                 "AUC, related": float(superiority(r[kin], r[~kin])),
                 "ties": float(np.mean(r[kin][:, None] == r[~kin])),
@@ -394,6 +424,10 @@ def trade_off(
         Columns change, step, gini (mean over images), and those of `recovery_by_layer`: pairs,
         value, low, high.
     """
+    x = checks.real(x, "x")
+    if x.ndim != 4:
+        raise ValueError(f"x must be (images, height, width, channels), got shape {x.shape}")
+    x = x.astype(np.result_type(x, np.float32), copy=False)
     side = min(x.shape[1:3])
     windows = [2**k for k in range(side.bit_length()) if 2**k < side] + [side]
     steps = [("averaged over places", f"{w}×{w}", partial(average_over, x, w)) for w in windows]
@@ -506,9 +540,9 @@ def control_trends(table: pd.DataFrame) -> pd.DataFrame:
         A row per network, index weights and seed: tau over "all layers", and over the "modules"
         (layers called mixed...).
     """
-    means = table[table["measure"] == "gini"].pivot_table(
-        index=["weights", "seed"], columns="depth", values="value", sort=False
-    )
+    rows = table[table["measure"] == "gini"]
+    rows = rows.assign(value=checks.finite(rows["value"], "value", ("rows",)))
+    means = rows.pivot_table(index=["weights", "seed"], columns="depth", values="value", sort=False)
     layer_of = table.drop_duplicates("depth").set_index("depth")["layer"]
     means = means.sort_index(axis=1).set_axis(layer_of.sort_index(), axis=1)
 
@@ -571,6 +605,7 @@ def harder_verdict(trends: pd.DataFrame) -> tuple[str, bool | str]:
     Returns:
         True if all intervals lie below 0, False if all lie above, else "mixed".
     """
+    checks.finite(trends[["low", "high"]], "trends", ("pairs", "ends"))
     text = ", ".join(f"{t.pairs} τ {t.tau:+.2f} ({t.low:+.2f} … {t.high:+.2f})"
                      for t in trends.itertuples())  # fmt: skip
     falls, rises = (trends["high"] < 0).all(), (trends["low"] > 0).all()

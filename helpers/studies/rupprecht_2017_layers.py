@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from helpers import data, layers
-from helpers.metrics import similarity
+from helpers.metrics import checks, similarity
 from helpers.metrics.intervals import CorrelationTest, Estimate, Interval, bootstrap, estimate
 
 Array = NDArray[np.float64]
@@ -114,8 +114,13 @@ def drops(matrix: ArrayLike) -> Array:
     """Return 1 - similarity of each layer and the one before, (..., layers - 1).
 
     Args:
-        matrix: (..., layers, layers) similarities, layers in order of depth.
+        matrix: (..., layers, layers) similarities, layers in order of depth; NaN where unknown.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: no square matrices, or infinity.
     """
+    matrix = checks.square_matrices(matrix, "matrix", None)
     return 1 - np.diagonal(matrix, 1, axis1=-2, axis2=-1)
 
 
@@ -150,7 +155,11 @@ def tabulate(
     """
     tables = []
     for measure, value in values.items():
-        low, high = np.quantile(draws[measure], [0.025, 0.975], axis=0)
+        value = checks.finite(value, f"values of {measure!r}", ("layers",), missing=True)
+        drawn = checks.finite(
+            draws[measure], f"draws of {measure!r}", ("resamples", "layers"), missing=True
+        )
+        low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
         columns = {"layer": list(chosen), "depth": range(len(chosen)), "value": value}
         tables.append(pd.DataFrame({"measure": measure, **columns, "low": low, "high": high}))
     return pd.concat(tables, ignore_index=True)
@@ -203,8 +212,13 @@ def holds(draws: Mapping[str, Array], level: float = 0.0) -> list[bool]:
     Args:
         draws: measure -> (resamples,).
         level: a number.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: NaN or infinity, of which no interval lies anywhere.
     """
-    return [bool(np.quantile(values, 0.025) > level) for values in draws.values()]
+    drawn = [checks.finite(x, f"draws of {m!r}", ("resamples",)) for m, x in draws.items()]
+    return [bool(np.quantile(x, 0.025) > level) for x in drawn]
 
 
 def told(values: Mapping[str, ArrayLike]) -> str:
@@ -316,9 +330,18 @@ def tightest(
         count: runs, none of which overlap.
 
     Returns:
-        The images of each run, the most alike first: those whose mean correlation is highest.
+        The images of each run, the most alike first: those whose mean correlation is highest; none
+        with a NaN.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: no square matrix, infinity, or an order that is not one of its images.
     """
-    order, correlation = np.asarray(order), np.asarray(correlation)
+    correlation = checks.square_matrices(correlation, "correlation", 2)
+    order = checks.finite(order, "order", ("images",))
+    if not np.array_equal(np.sort(order), np.arange(len(correlation))):
+        raise ValueError(f"order must hold every index of {len(correlation)} images once")
+    order = order.astype(int)
     starts = np.arange(len(order) - size + 1)
     runs = order[starts[:, None] + np.arange(size)]
     first, second = np.triu_indices(size, 1)
@@ -400,7 +423,11 @@ def drops_behind(
     """
     lost: dict[str, list[Array]] = {measure: [] for measure in MEASURES}
     for xs in after.values():  # a few at a time, to save memory
-        arrays = {str(k): np.asarray(x, np.float32) for k, x in enumerate([before, *xs])}
+        named = [("before", before), *(("after", x) for x in xs)]
+        arrays = {
+            str(k): checks.finite(x, name, ("images", "units")).astype(np.float32)
+            for k, (name, x) in enumerate(named)
+        }
         images = len(arrays["0"])
         found = similarity.matrices([(slice(0, images), arrays)], images)
         value, draws = compare(found, list(arrays)), compare(found, list(arrays), weights)
@@ -462,7 +489,12 @@ def worth(answers: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Returns:
         A row per variant: module, branch, filled, top_1 with low and high, and loss (of the
         whole network's accuracy, image by image) with loss_low and loss_high.
+
+    Raises:
+        TypeError: `correct` holds something else than booleans.
+        ValueError: NaN or infinity, or no answers.
     """
+    answers = answers.assign(correct=checks.finite(answers["correct"], "correct", ("answers",)))
     keys = ["module", "branch", "filled"]
     whole = answers.loc[answers["module"] == NOTHING, "correct"].to_numpy(float)
 
@@ -486,7 +518,12 @@ def ranks_within(table: pd.DataFrame, column: str) -> Array:
 
     Returns:
         (modules, branches)
+
+    Raises:
+        TypeError: the column holds no real numbers.
+        ValueError: it holds NaN or infinity, or there are no rows.
     """
+    table = table.assign(**{column: checks.finite(table[column], column, ("branches",))})
     ranks = table.pivot(index="module", columns="branch", values=column).rank(axis=1).to_numpy()
     return ranks - ranks.mean(axis=1, keepdims=True)
 
@@ -508,8 +545,15 @@ def within_modules(
     Returns:
         r, its 95 % interval (NaN for fewer than 8 modules), the 95th percentile of |r| under
         the null, and p.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: rankings of different shape, NaN or infinity.
     """
-    x, y = np.asarray(x, float), np.asarray(y, float)
+    axes = ("modules", "branches")
+    x, y = checks.finite(x, "x", axes), checks.finite(y, "y", axes)
+    if x.shape != y.shape:
+        raise ValueError(f"x and y differ in shape: {x.shape}, {y.shape}")
     rng = np.random.default_rng(seed)
     r = _pooled(x, y)
     enough = len(x) >= FEWEST_MODULES

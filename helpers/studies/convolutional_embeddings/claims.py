@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from helpers.metrics import intervals
+from helpers.metrics import checks, intervals
 from helpers.studies.convolutional_embeddings.filters import gains
 from helpers.studies.convolutional_embeddings.study import (
     CONDITIONS,
@@ -62,7 +62,12 @@ def by_layer(table: pd.DataFrame, method: str = "tsne", seed: int = 0) -> pd.Dat
     Returns:
         Columns dataset, condition, layer, depth, measure, value, with d_s, c_s, c_d and acc_knn
         of the pixels and layer 3, d_s and acc_knn of the others; pixels under both conditions.
+
+    Raises:
+        TypeError: values are no real numbers.
+        ValueError: NaN, which a mean would leave out, or infinity.
     """
+    table = table.assign(value=checks.finite(table["value"], "value", ("rows",)))
     table = table[table["method"] == method]
     if "seed" in table:
         table = table[(table["seed"] == seed) & table["live"]]
@@ -335,7 +340,12 @@ def differences(grid: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A row per data set and configuration: mean difference over seeds (the same initial order
         and test images), low, high (t interval).
+
+    Raises:
+        TypeError: values are no real numbers.
+        ValueError: NaN, infinity, or no rows.
     """
+    grid = grid.assign(value=checks.finite(grid["value"], "value", ("rows",)))
     rows = grid[(grid["measure"] == "kNN") & (grid["condition"] == "trained")]
     rows = rows[rows["layer"] == LAST]
     found = []

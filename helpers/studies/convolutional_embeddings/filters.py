@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.metrics import accuracy, embeddings, intervals, sparsity
+from helpers.metrics import accuracy, checks, embeddings, intervals, sparsity
 from helpers.studies.convolutional_embeddings import study
 from helpers.studies.convolutional_embeddings.study import (
     CONDITIONS,
@@ -112,11 +112,17 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
         A row per data set, condition, layer and sparseness of SPARSENESS: filters (live ones),
         rho, low, high, p; lowest and highest, the correlations within single networks; p_holm,
         corrected for all rows. A network's layer with fewer than three live filters is left out.
+
+    Raises:
+        TypeError: a measure holds no real numbers.
+        ValueError: a live filter has none, or an infinite one.
     """
     rows = []
     keys = ["dataset", "condition", "layer"]
     live = table[table["live"]]
     live = live[live.groupby([*keys, "seed"])["kNN"].transform("size") >= FEWEST]
+    if live.empty:
+        raise ValueError(f"no network has {FEWEST} live filters in a layer: nothing to correlate")
     for place, own in live.groupby(keys, sort=False):
         for sparseness in SPARSENESS:
             x, y = within_networks(own, sparseness), within_networks(own, "kNN")
@@ -132,6 +138,7 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
 
 def within_networks(table: pd.DataFrame, measure: str) -> np.ndarray:
     """Return each filter's rank in its network, as standard scores."""
+    table = table.assign(**{measure: checks.finite(table[measure], measure, ("filters",))})
     ranks = table.groupby("seed")[measure].transform(lambda x: stats.zscore(stats.rankdata(x)))
     return ranks.to_numpy()
 

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.neighbors import KNeighborsClassifier
 
 from helpers import data
-from helpers.metrics import intervals
+from helpers.metrics import checks, intervals
 from helpers.studies.convolutional_embeddings.study import (
     LAYERS,
     Network,
@@ -50,7 +50,13 @@ def describe(network: Network, points: np.ndarray, others: Sequence[Network] = (
         the ten nearest neighbours in the layer's own numbers, the majority is of another class,
         and not all are of one class; by_others, the share of the other networks that misread it,
         NaN without any.
+
+    Raises:
+        TypeError: points are no real numbers.
+        ValueError: NaN, infinity, or another shape.
     """
+    checks.finite(points, "points", ("images", "2"))
+    points = np.asarray(points)
     n = len(points)
     images, labels = network.arrays.x_train[:n], network.arrays.y_train[:n].astype(int)
     near = KNeighborsClassifier(10).fit(points, labels).predict(None)
@@ -99,12 +105,14 @@ def against_random(described: pd.DataFrame, draws: int = 9999, seed: int = 0) ->
         draws), p (one-sided), p_holm (corrected for all questions).
 
     Raises:
-        ValueError: there are no outliers.
+        TypeError: a column of ASKED holds no real numbers.
+        ValueError: there are no outliers, or a column holds NaN or infinity.
     """
+    asked = {column: checks.finite(described[column], column, ("images",)) for column in ASKED}
     if not described["outlier"].any():
         raise ValueError("no point lies among another class: there is nothing to compare")
     rng = np.random.default_rng(seed)
-    values = described[list(ASKED)].to_numpy(float)
+    values = np.column_stack(list(asked.values()))
     counts = described.loc[described["outlier"], "label"].value_counts()
     total = np.zeros((draws, len(ASKED)))
     for label, count in counts.items():

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from helpers import data, layers, models, report
-from helpers.metrics import accuracy, embeddings, intervals
+from helpers.metrics import accuracy, checks, embeddings, intervals
 from helpers.studies.ruman_2021 import claims as mlp_claims
 from helpers.studies.ruman_2021 import scores, store
 from helpers.studies.ruman_2021 import study as mlp_study
@@ -95,6 +95,9 @@ def pixels(images: np.ndarray) -> np.ndarray:
 
 def flat(x: np.ndarray) -> np.ndarray:
     """Return activations (n, ...) as (n, units)."""
+    x = checks.real(x, "x")
+    if not x.size or x.ndim < 2:
+        raise ValueError(f"x must be (n, ...), got shape {x.shape}")
     return x.reshape(len(x), -1)
 
 
@@ -330,6 +333,8 @@ def in_the_plane(points: Mapping[store.Name, np.ndarray], network: Network) -> p
         Columns dataset, seed, method, condition, layer, part ("whole" or "filter 3"), live (of
         a filter, on these images; True of the others), measure, value.
     """
+    for p in points.values():
+        checks.finite(p, "points", ("images", "2"))
     n = len(next(iter(points.values())))
     labels = network.arrays.y_train[:n]
     keys = [(c, layer) for c in CONDITIONS for layer in FILTERED]

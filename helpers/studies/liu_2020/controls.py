@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from helpers import layers, models
 from helpers.data import ImageSet
-from helpers.metrics import intervals
+from helpers.metrics import checks, intervals
 from helpers.studies.liu_2020 import tables
 from helpers.studies.liu_2020.correlations import pearson
 
@@ -93,10 +93,11 @@ def lost(
         categories have one PSI); tau lost (tau intact less the twins'); r lost (|r| intact
         less the mean of the twins' |r|).
     """
+    twins = twins.assign(value=checks.finite(twins["value"], "value", ("rows",)))
     rows = []
     for network, own in twins.groupby("network", sort=False):
         intact = by_seed(own[own["condition"] == "intact"])
-        share = np.asarray(shares[network], float)
+        share = checks.finite(shares[network], "shares", ("categories",))
         for condition, part in own.groupby("condition", sort=False):
             twin = by_seed(part)
             samples = {"tau": (twin,), "r": (twin[..., -1], share)}
@@ -124,6 +125,7 @@ def above_noise(twins: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Returns:
         Columns layer, value (mean over seeds), low, high.
     """
+    twins = twins.assign(value=checks.finite(twins["value"], "value", ("rows",)))
     rows = []
     for layer, part in twins.groupby("layer", sort=False):
         psi, noise = (

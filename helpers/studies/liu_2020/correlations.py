@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.layers import Responses
-from helpers.metrics import accuracy, intervals
+from helpers.metrics import accuracy, checks, intervals
 from helpers.studies.liu_2020 import tables
 
 KEYS = ["network", "layer", "depth"]
@@ -35,8 +35,10 @@ def with_accuracy(
         and null_high (what 95 % of permutations stay within), p.
 
     Raises:
-        ValueError: the categories of a layer are not sorted.
+        TypeError: values are no real numbers.
+        ValueError: the categories of a layer are not sorted; NaN, infinity, or no rows.
     """
+    table = table.assign(value=checks.finite(table["value"], "value", ("rows",)))
     keys = [key for key in ("measure", "condition", "seed", *KEYS) if key in table]
     rows = []
     for key, layer in table.groupby(keys, sort=False):
@@ -52,7 +54,13 @@ def with_accuracy(
 
 
 def pearson(x: NDArray, y: NDArray, axis: int = -1) -> NDArray[np.float64]:
-    """Return Pearson's r along an axis; 0 where one side is constant and nothing correlates."""
+    """Return Pearson's r along an axis; 0 where one side is constant and nothing correlates.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: empty, NaN or infinity.
+    """
+    x, y = checks.finite(x, "x"), checks.finite(y, "y")
     x, y = (v - v.mean(axis=axis, keepdims=True) for v in (x, y))
     size = np.sqrt((x**2).sum(axis=axis) * (y**2).sum(axis=axis))
     product = (x * y).sum(axis=axis)
@@ -69,6 +77,8 @@ def explained(predictors: NDArray, y: NDArray) -> float:
 
     The in_sample of `intervals.r_squared`, without its cross-validation.
     """
+    y = checks.finite(y, "y", ("units",))
+    predictors = checks.finite(predictors, "predictors")
     design = np.column_stack([np.ones(len(y)), predictors])
     left = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
     return float(1 - left.var() / y.var()) if y.var() else np.nan
@@ -93,6 +103,7 @@ def partial(x: NDArray, y: NDArray, control: NDArray, axis: int = -1) -> NDArray
     (r_xy - r_xc r_yc) / sqrt((1 - r_xc²) (1 - r_yc²)), Yule 1907, Proc. R. Soc. A 79:182; for
     one control the same as `intervals.partial_correlation`.
     """
+    control = checks.finite(control, "control")
     xc, yc = pearson(x, control, axis), pearson(y, control, axis)
     return (pearson(x, y, axis) - xc * yc) / np.sqrt((1 - xc**2) * (1 - yc**2))
 
@@ -141,7 +152,12 @@ def partial_correlations(
 
     Returns:
         Columns network, layer, depth, value (`partial`), low, high.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: NaN, infinity, or no rows.
     """
+    table = table.assign(value=checks.finite(table["value"], "value", ("rows",)))
     rows = []
     for key, group in table.groupby(KEYS, sort=False):
         samples = group["value"].to_numpy(), shares[key[0]], control[key[0]]
@@ -164,5 +180,5 @@ def stability(responses: Responses, layers: list[str] | None = None) -> pd.Serie
 
 
 def _estimate(statistic, *samples: ArrayLike, seed: int) -> intervals.Estimate:
-    arrays = [np.asarray(sample, float) for sample in samples]
+    arrays = [checks.finite(sample, "a sample") for sample in samples]
     return intervals.estimate(statistic, *arrays, seed=seed, vectorized=True)

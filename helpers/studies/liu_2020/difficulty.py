@@ -7,6 +7,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
 from helpers.data import ImageSet
+from helpers.metrics import checks
 
 
 def small_pixels(images: ImageSet, side: int = 32) -> NDArray[np.float32]:
@@ -27,8 +28,13 @@ def variance_within(vectors: ArrayLike, labels: ArrayLike) -> NDArray[np.float64
 
     Returns:
         (categories,) in the order of the sorted categories, in squared units of `vectors`.
+
+    Raises:
+        TypeError: vectors are no real numbers, or labels neither text nor numbers.
+        ValueError: NaN, infinity, another shape, or not one label per image.
     """
-    vectors, labels = np.asarray(vectors, float), np.asarray(labels)
+    vectors = checks.finite(vectors, "vectors", ("images", "dimensions"))
+    labels = checks.one_each(labels, len(vectors))
     return np.array(
         [vectors[labels == category].var(axis=0).sum() for category in np.unique(labels)]
     )

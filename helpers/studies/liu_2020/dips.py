@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from helpers.layers import Responses
-from helpers.metrics import intervals
+from helpers.metrics import checks, intervals
 from helpers.studies.liu_2020 import tables
 
 
@@ -20,24 +20,28 @@ def dip(values: ArrayLike) -> float:
         values: (categories, layers) in depth order, at least 4 layers.
 
     Raises:
-        ValueError: fewer than 4 layers, whose first half has no other.
+        TypeError: no real numbers.
+        ValueError: fewer than 4 layers, whose first half has no other; NaN or infinity.
     """
-    return float(_early(values).mean() - np.asarray(values)[:, 0].mean())
+    values = _layers(values)
+    return float(_early(values).mean() - values[:, 0].mean())
 
 
 def recovery(values: ArrayLike) -> float:
     """Return the mean of the last layer less that of the first half without the first layer."""
-    return float(np.asarray(values)[:, -1].mean() - _early(values).mean())
+    values = _layers(values)
+    return float(values[:, -1].mean() - _early(values).mean())
 
 
 def difference(values: ArrayLike, others: ArrayLike) -> float:
     """Return the `dip` of some values less that of others."""
-    return dip(values) - dip(others)
+    return dip(values) - dip(_layers(others, "others"))
 
 
 def relative_dip(values: ArrayLike) -> float:
     """Return `dip` as a share of the first layer's mean, to compare measures by."""
-    return dip(values) / float(np.asarray(values)[:, 0].mean())
+    values = _layers(values)
+    return dip(values) / float(values[:, 0].mean())
 
 
 def share_gone(values: ArrayLike, whole: ArrayLike) -> float:
@@ -85,6 +89,8 @@ def relative(table: pd.DataFrame, measures: Sequence[str], seed: int = 0) -> pd.
     """
     rows = []
     chosen = table[table["measure"].isin(measures)]
+    if chosen.empty:
+        raise ValueError(f"no value of {', '.join(measures)} in the table")
     for (network, measure), part in chosen.groupby(["network", "measure"], sort=False):
         values = tables.matrix(part)
         names = part.drop_duplicates("layer").sort_values("depth")["layer"]
@@ -140,8 +146,11 @@ def steps(walk: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("step")
 
 
-def _early(values: ArrayLike) -> np.ndarray:
-    values = np.asarray(values, float)
+def _layers(values: ArrayLike, name: str = "values") -> NDArray[np.float64]:
+    return checks.finite(values, name, ("categories", "layers"))
+
+
+def _early(values: NDArray[np.float64]) -> NDArray[np.float64]:
     half = values.shape[1] // 2
     if half < 2:
         raise ValueError(f"a dip needs at least 4 layers, got {values.shape[1]}")

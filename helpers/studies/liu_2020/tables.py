@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from helpers.layers import Responses
-from helpers.metrics import sparsity
+from helpers.metrics import checks, sparsity
 
 
 def psi(
@@ -83,8 +83,14 @@ def psi_of_drawn(
 
 
 def matrix(table: pd.DataFrame) -> NDArray[np.float64]:
-    """Return a network's rows of `psi`, one measure, as (categories, layers)."""
-    return table.pivot(index="category", columns="depth", values="value").to_numpy()
+    """Return a network's rows of `psi`, one measure, as (categories, layers).
+
+    Raises:
+        TypeError: values are no real numbers.
+        ValueError: a category has no value in a layer, or an infinite one.
+    """
+    wide = table.pivot(index="category", columns="depth", values="value")
+    return checks.finite(wide, "value", ("categories", "layers"))
 
 
 def weibull_shape(x: ArrayLike) -> float:
@@ -98,12 +104,13 @@ def weibull_shape(x: ArrayLike) -> float:
         x: values of any shape; those at or below 0 are left out.
 
     Raises:
-        ValueError: fewer than two different positive values.
+        TypeError: no real numbers.
+        ValueError: fewer than two different positive values, NaN or infinity.
     """
-    x = np.asarray(x, float).ravel()
+    x = checks.finite(x, "x").ravel()
     logs = np.log(x[x > 0])
     if logs.size < 2 or np.ptp(logs) == 0:
-        raise ValueError("a Weibull distribution needs two different positive values or more")
+        raise ValueError("x needs two different positive values or more for a Weibull distribution")
     logs -= logs.max()
 
     def slope(k: float) -> float:

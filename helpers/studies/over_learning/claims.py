@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from helpers.metrics import intervals
+from helpers.metrics import checks, intervals
 from helpers.studies.over_learning import dynamics
 from helpers.studies.over_learning.training import hidden
 
@@ -39,6 +39,7 @@ def bottom_up(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns claim, dataset, network, similarity, tau, low, high.
     """
+    table = _of_numbers(table)
     rows = []
     for claim, (level, own) in SETTLED.items():
         for similarity in SIMILARITIES:
@@ -63,7 +64,7 @@ def learned(table: pd.DataFrame, measure: str, classes: pd.DataFrame | None = No
         Columns dataset, network, when (start, end, difference), tau, low, high: the mean over
         seeds with its t interval.
     """
-    values = table[table["measure"] == measure] if classes is None else classes
+    values = _of_numbers(table[table["measure"] == measure] if classes is None else classes)
     values = values[values["layer"].isin(hidden(values["layer"].unique()))]
     rows = []
     for (dataset, network), own in values.groupby(["dataset", "network"], sort=False):
@@ -99,7 +100,7 @@ def gained(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     Returns:
         Columns dataset, network, layer, depth, start, end, value (the gain), low, high.
     """
-    values = table[(table["measure"] == measure)]
+    values = _of_numbers(table[table["measure"] == measure])
     values = values[values["layer"].isin(hidden(values["layer"].unique()))]
     rows = []
     keys = ["dataset", "network", "layer", "depth"]
@@ -188,3 +189,8 @@ def _together(*signs: int) -> tuple:
 
 def _estimate(value: float, low: float, high: float) -> str:
     return f"{value:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _of_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with its values in float64, NaN where there is none, or raise."""
+    return table.assign(value=checks.finite(table["value"], "value", ("rows",), missing=True))

@@ -5,21 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.metrics import intervals
+from helpers.metrics import checks, intervals
 
 
 def settling(similarity: np.ndarray, steps: np.ndarray, level: float) -> float:
     """Return the first step from which on a similarity stays at a level or above.
 
     Args:
-        similarity: (steps,) of a layer with its final state.
+        similarity: (steps,) of a layer with its final state; NaN is below any level.
         steps: (steps,) ascending.
         level: to be reached.
 
     Returns:
         A step; NaN where the last similarity is below the level.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: another shape, infinity, or steps that do not rise.
     """
-    below = np.flatnonzero(~(np.asarray(similarity) >= level))
+    similarity = checks.finite(similarity, "similarity", ("steps",), missing=True)
+    steps = checks.one_each(checks.finite(steps, "steps", ("steps",)), len(similarity), "steps")
+    if (np.diff(steps) <= 0).any():
+        raise ValueError(f"steps must rise, got {steps.tolist()}")
+    below = np.flatnonzero(~(similarity >= level))
     first = below[-1] + 1 if below.size else 0
     return float(steps[first]) if first < len(steps) else np.nan
 
@@ -31,9 +39,13 @@ def own_way(similarity: np.ndarray) -> np.ndarray:
 
     Args:
         similarity: (steps,) of a layer with its final state, 1 at the end.
+
+    Returns:
+        (steps,); NaN where the similarity is, or everywhere if the first one is 1 or NaN.
     """
-    similarity = np.asarray(similarity, float)
-    return (similarity - similarity[0]) / (1 - similarity[0])
+    similarity = checks.finite(similarity, "similarity", ("steps",), missing=True)
+    way = 1 - similarity[0]
+    return (similarity - similarity[0]) / (way or np.nan)
 
 
 def settling_steps(table: pd.DataFrame, measure: str, level: float, own: bool) -> pd.DataFrame:
@@ -104,9 +116,11 @@ def dips(psi: pd.DataFrame, step: int) -> pd.DataFrame:
         (the last layer less that mean).
 
     Raises:
-        ValueError: fewer than four layers, whose first half holds no other layer.
+        ValueError: fewer than four layers, whose first half holds no other layer; a value of a
+            seed is missing or infinite.
     """
     wide = psi[psi["step"] == step].pivot(index="seed", columns="depth", values="value")
+    wide[:] = checks.finite(wide, "value", ("seeds", "layers"))
     if wide.shape[1] < 4:
         raise ValueError(f"a dip needs at least four hidden layers, got {wide.shape[1]}")
     early = wide.iloc[:, 1 : wide.shape[1] // 2].mean(axis=1)
@@ -125,7 +139,8 @@ def first_lasting(by_step: dict[int, np.ndarray], sign: int) -> int | None:
     """
     since = None
     for step in sorted(by_step, reverse=True):
-        if intervals.mean_estimate(sign * np.asarray(by_step[step])).low <= 0:
+        values = checks.finite(by_step[step], f"by_step[{step}]", ("seeds",))
+        if intervals.mean_estimate(sign * values).low <= 0:
             break
         since = step
     return since

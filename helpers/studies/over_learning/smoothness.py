@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from helpers import data, layers, models
-from helpers.metrics import intervals, similarity
+from helpers.metrics import checks, intervals, similarity
 from helpers.studies.over_learning.training import Sizes, cache_key, first_of_each, inputs
 
 DEPTHS, WIDTHS = (2, 4, 6), (32, 128)
@@ -32,11 +32,10 @@ def smoothness(decorrelation: Sequence[float]) -> float:
         0..1; NaN for a flat curve.
 
     Raises:
+        TypeError: no real numbers.
         ValueError: fewer than 3 layers, NaN or infinity.
     """
-    curve = np.asarray(decorrelation, float)
-    if curve.ndim != 1 or len(curve) < 3 or not np.isfinite(curve).all():
-        raise ValueError(f"smoothness needs 3 or more finite values, one per layer, got {curve}")
+    curve = checks.finite(decorrelation, "decorrelation", ("layers",), 3)
     steps = np.diff(curve)
     squares = np.mean(steps**2)
     return float(np.mean(steps) ** 2 / squares) if squares else np.nan
@@ -195,8 +194,16 @@ def partial_rho(x: np.ndarray, y: np.ndarray, *controls: np.ndarray) -> float:
     """Return Spearman's correlation of x and y with controls held fixed.
 
     The partial correlation of the ranks. All arrays are (networks,).
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: NaN, infinity, or arrays of different length.
     """
-    x, y, *controls = (stats.rankdata(each) for each in (x, y, *controls))
+    named = (("x", x), ("y", y), *(("controls", control) for control in controls))
+    numbers = (checks.finite(each, name, ("networks",)) for name, each in named)
+    x, y, *controls = (stats.rankdata(each) for each in numbers)
+    for each in controls:
+        checks.one_each(each, len(x), "controls")
     if not controls:
         return intervals.correlation(x, y)
     return intervals.partial_correlation(x, y, np.column_stack(controls))
@@ -217,6 +224,10 @@ def relation(
         measure: the column to relate.
         repeats: bootstrap samples of networks.
         seed: of these.
+
+    Raises:
+        TypeError, ValueError: as in `partial_rho`; the message names the column.
     """
-    columns = [networks[c].to_numpy(float) for c in (measure, "test accuracy", *controls)]
+    names = (measure, "test accuracy", *controls)
+    columns = [checks.finite(networks[name], name, ("networks",)) for name in names]
     return intervals.estimate(partial_rho, *columns, repeats=repeats, seed=seed)

@@ -13,7 +13,7 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from helpers import data, layers, models, project
-from helpers.metrics import similarity, sparsity
+from helpers.metrics import checks, similarity, sparsity
 
 INCEPTION, MLP = "mini-Inception", "MLP"
 LEARNING_RATES = {INCEPTION: 0.05, MLP: 0.1}  # at first, of SGD with momentum 0.9
@@ -318,8 +318,15 @@ def summarised(
 
 def gini(x: np.ndarray) -> np.ndarray:
     """Return each image's Gini coefficient; NaN for a layer with negative activations."""
-    flat = x.reshape(len(x), -1)
+    flat = _flat(x)
     return np.full(len(x), np.nan) if flat.min() < 0 else sparsity.gini(flat, axis=1)
+
+
+def _flat(x: np.ndarray) -> np.ndarray:
+    x = checks.real(x, "x")
+    if x.ndim < 2 or not x.size:
+        raise ValueError(f"x must be (images, ...), got shape {x.shape}")
+    return x.reshape(len(x), -1)
 
 
 def active(x: np.ndarray) -> np.ndarray:
@@ -346,6 +353,8 @@ def channels(x: np.ndarray) -> np.ndarray:
 
 def psi(means: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the PSI of every class, as Liu, Zhen & Liu 2020 define it, from channels' means."""
+    means = checks.finite(means, "means", ("images", "channels"))
+    labels = checks.one_each(labels, len(means))
     by_class = np.array([means[labels == c].mean(axis=0) for c in np.unique(labels)])
     return sparsity.psi(sparsity.normalise_responses(by_class))
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from helpers.metrics import intervals
+from helpers.metrics import checks, intervals
 from helpers.studies.ruman_2021 import scores
 from helpers.studies.ruman_2021.study import (
     CONDITIONS,
@@ -107,8 +107,12 @@ def further_seed(values: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     Args:
         values: (seeds,) a measure, at least 2 of them.
         level: the probability.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: fewer than 2 seeds, NaN or infinity.
     """
-    values = np.asarray(values, float)
+    values = checks.finite(values, "values", ("seeds",), 2)
     n = len(values)
     half = stats.t.ppf((1 + level) / 2, n - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / n)
     return float(values.mean() - half), float(values.mean() + half)

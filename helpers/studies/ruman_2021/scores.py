@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from helpers.metrics import accuracy
+from helpers.metrics import accuracy, checks
 
 NEIGHBOURS = 10
 # The inverse strength of the probe's penalty, scikit-learn's default, the same for every space.
@@ -26,8 +26,15 @@ def knn_hits(x: np.ndarray, labels: np.ndarray, k: int = NEIGHBOURS) -> np.ndarr
 
     Returns:
         (n,) booleans.
+
+    Raises:
+        TypeError: x holds no real numbers, or labels neither text nor numbers.
+        ValueError: NaN, infinity, another shape, or not one label per point.
     """
-    return KNeighborsClassifier(k).fit(x, labels).predict(None) == labels
+    checks.finite(x, "x", ("points", "dimensions"))
+    x, labels = np.asarray(x), checks.one_each(labels, len(x))
+    classes = np.unique(labels, return_inverse=True)[1]
+    return KNeighborsClassifier(k).fit(x, classes).predict(None) == classes
 
 
 def probe_hits(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -59,8 +66,17 @@ def trust(x: np.ndarray, points: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
 
     Returns:
         (n,) values, 1 where all neighbours in the plane are among the k nearest in x.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: NaN, infinity, or another shape.
     """
+    checks.finite(x, "x", ("points", "units"))
+    checks.finite(points, "points", ("points", "2"))
+    x, points = np.asarray(x), np.asarray(points)
     n = len(x)
+    if len(points) != n:
+        raise ValueError(f"x has {n} points, points {len(points)}: one position for each")
     distances = pairwise_distances(x)
     np.fill_diagonal(distances, np.inf)
     ranks = np.empty((n, n), int)

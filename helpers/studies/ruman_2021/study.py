@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import data, layers, models, project
-from helpers.metrics import embeddings
+from helpers.metrics import checks, embeddings
 from helpers.studies.ruman_2021 import scores
 
 HIDDEN = (512, 256, 128)
@@ -58,7 +58,16 @@ class Pair:
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
-    """Return images (n, height, width) of 0..255 as float32 vectors of 0..1, as the source does."""
+    """Return images (n, height, width) of 0..255 as float32 vectors of 0..1, as the source does.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: another shape, NaN or infinity.
+    """
+    images = checks.real(images, "images")
+    if images.ndim != 3 or not images.size:
+        raise ValueError(f"images must be (n, height, width), got shape {images.shape}")
+    checks.require_finite(images, "images")
     return images.reshape(len(images), -1) / np.float32(255)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from helpers.metrics import intervals, similarity
+from helpers.metrics import checks, intervals, similarity
 from helpers.studies.rupprecht_2017.passes import Seen, by_layer
 
 Array = NDArray[np.float64]
@@ -24,8 +24,12 @@ def shared_top(probabilities: ArrayLike, k: int = 5) -> NDArray[np.int64]:
 
     Returns:
         (images, images), 0 to k.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: another shape, NaN or infinity.
     """
-    probabilities = np.asarray(probabilities)
+    probabilities = checks.finite(probabilities, "probabilities", ("images", "classes"))
     chosen = np.zeros(probabilities.shape, np.int64)
     best = np.argpartition(-probabilities, k - 1, axis=1)[:, :k]
     np.put_along_axis(chosen, best, 1, axis=1)
@@ -34,7 +38,9 @@ def shared_top(probabilities: ArrayLike, k: int = 5) -> NDArray[np.int64]:
 
 def pairs_of(matrices: ArrayLike) -> Array:
     """Return (..., pairs) the distinct pairs of symmetric (..., images, images)."""
-    matrices = np.asarray(matrices)
+    matrices = checks.real(matrices, "matrices")
+    if matrices.ndim < 2 or matrices.shape[-1] != matrices.shape[-2]:
+        raise ValueError(f"matrices must be (..., images, images), got shape {matrices.shape}")
     first, second = np.triu_indices(matrices.shape[-1], 1)
     return matrices[..., first, second]
 
@@ -51,8 +57,13 @@ def without(correlations: Sequence[ArrayLike], control: ArrayLike) -> Array:
 
     Returns:
         (layers, images, images) symmetric, with zeros on the diagonal.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: no square matrices, NaN or infinity.
     """
-    stack = np.asarray(correlations, float)
+    stack = checks.square_matrices(correlations, "correlations", missing=False)
+    control = checks.square_matrices(control, "control", 2, missing=False)
     above = np.triu_indices(stack.shape[-1], 1)
     ranks = rankdata(pairs_of(stack), axis=-1)
     ranks -= ranks.mean(axis=-1, keepdims=True)
@@ -81,8 +92,14 @@ def mantel(
 
     Returns:
         (layers,) one-sided p values, not corrected for the number of layers.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: no square matrices, NaN or infinity.
     """
-    like, rng = np.asarray(like, float), np.random.default_rng(seed)
+    like = checks.square_matrices(like, "like", 2, missing=False)
+    correlations = checks.square_matrices(correlations, "correlations", missing=False)
+    rng = np.random.default_rng(seed)
     ranks = rankdata(pairs_of(correlations), axis=-1)
     found = ranks @ pairs_of(like)
     least = found - 1e-9 * np.abs(found)
@@ -104,7 +121,9 @@ def resample_within(groups: ArrayLike, repeats: int = 200, seed: int = 0) -> Arr
     Returns:
         (repeats, images) how often each image was drawn.
     """
-    groups, rng = np.asarray(groups), np.random.default_rng(seed)
+    groups, rng = checks.classes(groups, "groups"), np.random.default_rng(seed)
+    if groups.ndim != 1 or not len(groups):
+        raise ValueError(f"groups must be one for each image, got shape {groups.shape}")
     counts = np.zeros((repeats, len(groups)))
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
@@ -127,13 +146,22 @@ def superiority(
     Returns:
         (layers,) 0..1, 0.5 by chance, ties counting half; or (resamples, layers), NaN for
         a resample without pairs of both kinds.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: no square matrices, NaN or infinity, weights that are no counts of the images;
+            or all pairs alike, or none.
     """
-    stack, like = np.asarray(correlations, float), pairs_of(np.asarray(like, bool))
+    stack = checks.square_matrices(correlations, "correlations", missing=False)
+    like = pairs_of(checks.square_matrices(like, "like", 2, missing=False).astype(bool))
     pairs = pairs_of(stack)
     if not like.any() or like.all():
         raise ValueError("`like` needs pairs that are alike and pairs that are not")
     first, second = np.triu_indices(stack.shape[-1], 1)
-    counts = np.ones((1, stack.shape[-1])) if weights is None else np.asarray(weights, float)
+    weights_ = np.ones((1, stack.shape[-1])) if weights is None else weights
+    counts = checks.finite(weights_, "weights", ("resamples", "images"))
+    if counts.shape[1] != stack.shape[-1] or counts.min() < 0:
+        raise ValueError(f"weights must be (resamples, {stack.shape[-1]}) counts")
     found = np.empty((len(counts), len(pairs)))
     for layer, values in enumerate(pairs):
         level, place = np.unique(values, return_inverse=True)
@@ -167,7 +195,7 @@ def compare_pairs(
         Columns layer, depth, measure (superiority), value, low, high, control, p (Mantel,
         corrected for the number of layers by Holm's method) and significant (p < 0.05).
     """
-    alike, chosen = np.asarray(alike), np.arange(len(seen.pixels))
+    alike, chosen = checks.classes(alike, "alike"), np.arange(len(seen.pixels))
     if alike.ndim == 1:
         chosen = np.flatnonzero(alike != "")
         groups = alike[chosen]

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from helpers import data, layers, models
+from helpers.metrics import checks
 from helpers.metrics.intervals import superiority
 from helpers.studies.guest_love_2017 import unfold
 from helpers.studies.rupprecht_2017.passes import by_layer
@@ -103,10 +104,17 @@ def alignment(
     Returns:
         One `Alignment`, with a leading axis of samples if weights are given. Units and
         directions without variance are left out of `superiority`.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: another shape, NaN or infinity.
     """
-    vectors = np.asarray(vectors, float)
+    vectors = checks.finite(vectors, "vectors", ("images", "places", "channels"))
     turned = vectors @ random_directions(vectors.shape[-1], directions, seed)
-    count = np.ones((1, len(vectors))) if weights is None else np.asarray(weights, float)
+    count = np.ones((1, len(vectors))) if weights is None else weights
+    count = checks.finite(count, "weights", ("samples", "images"))
+    if count.shape[1] != len(vectors) or count.min() < 0:
+        raise ValueError(f"weights must be (samples, {len(vectors)}), not negative")
     units, rotated = _kurtosis(vectors, count), _kurtosis(turned, count)
     above = np.array([_superiority(a, b) for a, b in zip(units, rotated, strict=True)])
     found = Alignment(units, rotated, above)
@@ -124,8 +132,11 @@ def typical(vectors: ArrayLike, directions: int = 128, seed: int = 0) -> dict[st
     Returns:
         "a unit" and "a random direction" -> (images * places,), scaled to a deviation of 1,
         and the unit's zero at 0.
+
+    Raises:
+        TypeError, ValueError: as in `alignment`.
     """
-    vectors = np.asarray(vectors, float)
+    vectors = checks.finite(vectors, "vectors", ("images", "places", "channels"))
     turned = vectors @ random_directions(vectors.shape[-1], directions, seed)
     found = alignment(vectors, directions, seed)
     chosen = {}
@@ -157,8 +168,15 @@ def jackknife(values: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
         values: (1 + groups, ...) a statistic of all images, then without each group, as for
             the weights of `leave_out`.
         level: coverage of the interval, by Student's t with groups - 1 degrees of freedom.
+
+    Returns:
+        (...) low and high; NaN where a value is.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: fewer than 2 groups, or infinity.
     """
-    values = np.asarray(values, float)
+    values = checks.finite(values, "values", missing=True, least=3)
     groups = len(values) - 1
     error = np.sqrt((groups - 1) * values[1:].var(axis=0))
     reach = stats.t.ppf((1 + level) / 2, groups - 1) * error

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from helpers.metrics import checks
+
 Array = NDArray[np.float64]
 
 
@@ -92,8 +94,12 @@ def split(correlation: ArrayLike, profiles: Profiles) -> Split:
     Args:
         correlation: (images, images), of the layer.
         profiles: of the same images.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: no square matrix, NaN or infinity.
     """
-    correlation = np.asarray(correlation, float)
+    correlation = checks.square_matrices(correlation, "correlation", 2, missing=False)
     total = float(correlation[np.triu_indices(len(correlation), 1)].mean())
     channels, own = mean_product(profiles.channels)
     rest = total - channels - profiles.places

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from helpers.data import ImageSet
+from helpers.metrics import checks
 
 MAPS = 4  # per row and column of a mosaic
 
@@ -24,8 +25,12 @@ def draw_pair(
         layer: which one.
         first: index of one picture.
         second: index of the other.
+
+    Raises:
+        TypeError: the layer's maps hold no real numbers.
+        ValueError: they have another shape, or hold NaN or infinity.
     """
-    x = maps[layer]
+    x = checks.finite(maps[layer], "maps", ("images", "height", "width", "channels"))
     channels = np.argsort(-x.mean(axis=(0, 1, 2)))[: MAPS**2]
     top = np.quantile(x[..., channels], 0.99)
     fig, axes = plt.subplots(1, 5, figsize=(12.5, 2.9), width_ratios=[0.8, 1, 0.8, 1, 1.15])

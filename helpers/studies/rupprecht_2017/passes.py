@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
 from helpers import layers
-from helpers.metrics import similarity, sparsity
+from helpers.metrics import checks, similarity, sparsity
 from helpers.studies.rupprecht_2017.common import Profiles
 
 Array = NDArray[np.float64]
@@ -94,8 +94,16 @@ def by_layer(
         values: (layers,).
         draws: (resamples, layers); without them, low and high are NaN.
         **more: further columns, one value or one per layer.
+
+    Raises:
+        TypeError: values or draws are no real numbers.
+        ValueError: another shape, or infinity.
     """
-    low, high = (np.nan, np.nan) if draws is None else np.nanquantile(draws, [0.025, 0.975], axis=0)
+    values = checks.finite(values, "values", ("layers",), missing=True)
+    low, high = np.nan, np.nan
+    if draws is not None:
+        draws = checks.finite(draws, "draws", ("resamples", "layers"), missing=True)
+        low, high = np.nanquantile(draws, [0.025, 0.975], axis=0)
     columns = {"layer": names, "depth": range(len(names)), "measure": measure, "value": values}
     return pd.DataFrame({**columns, "low": low, "high": high, **more})
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from helpers.metrics import intervals
+from helpers.metrics import checks, intervals
 
 Array = NDArray[np.float64]
 
@@ -37,8 +37,17 @@ def together(x: ArrayLike, y: ArrayLike) -> Together:
     Args:
         x: (..., layers), layers in depth order, such as one row per bootstrap sample.
         y: (..., layers).
+
+    Returns:
+        NaN where a curve has one, or depth alone orders it.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: curves of different shape, or infinity.
     """
-    x, y = np.asarray(x, float), np.asarray(y, float)
+    x, y = checks.finite(x, "x", missing=True), checks.finite(y, "y", missing=True)
+    if x.shape != y.shape:
+        raise ValueError(f"x and y differ in shape: {x.shape}, {y.shape}")
     depth = np.broadcast_to(np.arange(x.shape[-1]), x.shape)
     return Together(_spearman(x, y), _spearman(np.diff(x), np.diff(y)), _given(x, y, depth))
 
@@ -63,13 +72,19 @@ def together_by_part(
     Returns:
         Columns part, layers (their number), correlation, rho, low and high (over layers; NaN
         for fewer than 8 layers or steps), low_images, high_images.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: another shape, infinity, or NaN in the curves.
     """
+    curves = [checks.finite(x, "curves", ("layers",)) for x in curves]
+    draws = [checks.finite(x, "draws", ("resamples", "layers"), missing=True) for x in draws]
     rows = []
     for part, at in parts.items():
-        x, y = (np.asarray(curve, float)[at] for curve in curves)
+        x, y = (curve[at] for curve in curves)
         units = {"levels": (x, y), "steps": (np.diff(x), np.diff(y))}
         units["given_depth"] = x, y, np.arange(len(x))
-        resampled = together(*(np.asarray(curve)[:, at] for curve in draws))
+        resampled = together(*(curve[:, at] for curve in draws))
         for name, over_images in resampled._asdict().items():
             over_layers = _interval(*units[name], seed=seed)
             ends = np.nanquantile(over_images, [0.025, 0.975])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from helpers.metrics import intervals
+from helpers.metrics import checks, intervals
 from helpers.studies.rupprecht_2017.passes import Curves
 
 SURE = 0.975  # of bootstrap samples
@@ -30,7 +30,7 @@ def sparser_with_depth(active: ArrayLike, parts: dict[str, ArrayLike], seed: int
         parts: name -> which layers (layers,).
         seed: of the bootstrap over images.
     """
-    active = np.asarray(active)
+    active = checks.finite(active, "active", ("images", "layers"))
     found = {
         name: intervals.estimate(intervals.mean_trend, active[:, at], seed=seed)
         for name, at in parts.items()
@@ -40,8 +40,13 @@ def sparser_with_depth(active: ArrayLike, parts: dict[str, ArrayLike], seed: int
 
 
 def share_below(names: Sequence[str], draws: ArrayLike, layer: str, other: str) -> float:
-    """Return the share of bootstrap samples (samples, layers) in which a layer is the lower one."""
-    draws = np.asarray(draws)
+    """Return the share of bootstrap samples (samples, layers) in which a layer is the lower one.
+
+    Raises:
+        TypeError: draws are no real numbers.
+        ValueError: another shape, NaN or infinity.
+    """
+    draws = checks.finite(draws, "draws", ("samples", "layers"))
     return float((draws[:, names.index(layer)] < draws[:, names.index(other)]).mean())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from helpers.metrics import sparsity
+from helpers.metrics import checks, sparsity
 
 Array = NDArray[np.float64]
 
@@ -51,7 +51,14 @@ def how_sparse(x: np.ndarray, threshold: float = THRESHOLD) -> Array:
     Returns:
         (images, 3): the Gini coefficient of the magnitudes; the share of active units; the share
         of units that are active and negative.
+
+    Raises:
+        TypeError: no real numbers.
+        ValueError: no images, NaN or infinity.
     """
+    x = checks.real(x, "x")
+    if x.ndim < 2 or not x.size:
+        raise ValueError(f"x must be (images, ...), got shape {x.shape}")
     sizes = silenced(x, threshold)
     x = x.reshape(len(x), -1)
     negative = [((row < 0) & (size > 0)).sum() for row, size in zip(x, sizes, strict=True)]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from helpers.metrics import intervals, similarity, sparsity
+from helpers.metrics import checks, intervals, similarity, sparsity
 from helpers.studies.your_network.one_pass import Seen
 
 Array = NDArray[np.float64]
@@ -45,8 +45,13 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         table: columns network, layer, depth, stage, value, and perhaps measure, null_low and
-            null_high.
+            null_high; rows without a value are left out.
+
+    Raises:
+        TypeError: values are no real numbers.
+        ValueError: fewer than two values in a layer, infinity, or no rows.
     """
+    table = table.assign(value=checks.finite(table["value"], "value", ("rows",), missing=True))
     keys = ["network", "measure", "layer", "depth", "stage", "null_low", "null_high"]
     rows = []
     for key, part in table.groupby([k for k in keys if k in table], sort=False):

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from helpers import data
-from helpers.metrics import accuracy, intervals
+from helpers.metrics import accuracy, checks, intervals
 from helpers.studies.your_network.one_pass import Seen
 
 
@@ -70,12 +70,14 @@ def nearest_mean(x: ArrayLike, labels: ArrayLike) -> NDArray[np.bool_]:
         (points,) booleans.
 
     Raises:
-        ValueError: a class of one point.
+        TypeError: x holds no real numbers, or labels neither text nor numbers.
+        ValueError: a class of one point, NaN or infinity, or not one label per point.
     """
-    x = np.asarray(x, float)
+    x = checks.finite(x, "x", ("points", "features"))
+    labels = checks.one_each(labels, len(x))
     x = x[:, x.std(axis=0) > 0]
     x = (x - x.mean(axis=0)) / x.std(axis=0)
-    names, index, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    names, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if counts.min() < 2:
         raise ValueError(
             f"category {str(names[counts.argmin()])!r} has one image: the nearest mean needs two"
@@ -96,7 +98,12 @@ def psi_and_accuracy(psi: pd.DataFrame, found: Recognised, labels: ArrayLike) ->
         Columns network, layer, depth, stage, value (Pearson's r), low, high (95 % bootstrap
         interval over categories), null_low, null_high (permutations), p, p_holm, significant.
         NaN where all categories are recognised alike.
+
+    Raises:
+        TypeError: values are no real numbers.
+        ValueError: NaN, infinity, or no rows.
     """
+    psi = psi.assign(value=checks.finite(psi["value"], "value", ("rows",)))
     shares = accuracy.by_category(found.correct, labels)
     rows = []
     keys = ["network", "layer", "depth", "stage"]
