@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -58,7 +59,13 @@ def save(table: pd.DataFrame, name: str) -> None:
     Args:
         table: a tidy table; its index is not written.
         name: the notebook's number and what the table holds, e.g. "01_gini_by_image".
+
+    Raises:
+        TypeError: a column holds complex numbers, which come back as text.
     """
+    for column, kind in table.dtypes.items():
+        if getattr(kind, "kind", "") == "c":
+            raise TypeError(f"column {column} of the table holds {kind}, not real numbers")
     folder = project.current().results
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
@@ -144,7 +151,7 @@ def judge(
 
     Raises:
         ValueError: an id without a row in data/claims.csv, a row without a verdict, None
-            without a reason, or a verdict on NaN or infinity.
+            without a reason, or a verdict on NaN or infinity, also as a word of its text.
         TypeError: holds is anything else.
     """
     if source_network is None:
@@ -163,7 +170,7 @@ def judge(
             holds, why = (None, OTHER_NETWORK) if other else (holds, why)
             where = f"{notebook}, {row.id}"
             verdict = _verdict(where, holds, why)
-            if holds is not None and isinstance(ours, float) and not math.isfinite(ours):
+            if holds is not None and _unknown(ours):
                 raise ValueError(f"{where}: {ours} decides nothing: pass None, and why")
             text = f"{subject}: {row.claim}" if subject else row.claim
             shown = (text, row.published, _shown(ours), row.rule, verdict, why)
@@ -225,6 +232,13 @@ def _verdict(where: str, holds: object, why: str) -> str:
     if isinstance(holds, (bool, np.bool_)):
         return "holds" if holds else "differs"
     raise TypeError(f"{where}: holds is {holds!r}; use True, False, 'mixed' or None")
+
+
+def _unknown(ours: object) -> bool:
+    """Whether a number is NaN or infinite, or a text shows one that is."""
+    if isinstance(ours, str):
+        return bool(re.search(r"\b(nan|inf)\b", ours, re.IGNORECASE))
+    return isinstance(ours, float | np.floating) and not math.isfinite(ours)
 
 
 def _listed(names: Iterable[str]) -> str:

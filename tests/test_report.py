@@ -99,9 +99,10 @@ def test_a_verdict_needs_its_row_and_a_row_its_verdict(quick, write_claims):
 def test_a_verdict_is_one_of_four_and_an_open_one_says_why(quick, write_claims):
     with pytest.raises(ValueError, match="98, rises: .* needs the reason why"):
         report.judge("98", {"rises": (1, None)})
-    for ours in (np.nan, np.float64(np.inf)):
-        with pytest.raises(ValueError, match="98, rises: (nan|inf) decides nothing"):
+    for ours in (np.nan, np.float64(np.inf), np.float32("nan"), "τ nan (nan … 0.2)", "-inf %"):
+        with pytest.raises(ValueError, match="98, rises: .*(nan|inf).* decides nothing"):
             report.judge("98", {"rises": (ours, False)})
+    report.judge("98", {"rises": ("information on infants in Nantes", True)})
     for holds in ("holds", 1, np.nan):
         with pytest.raises(TypeError, match="98, rises: holds is"):
             report.judge("98", {"rises": (1, holds)})

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from helpers.data._temporary import temporary_folder
 
@@ -28,9 +29,7 @@ def digest(*arrays: np.ndarray) -> str:
     """
     sha = hashlib.sha256()
     for array in arrays:
-        if np.ma.isMaskedArray(array) or np.asarray(array).dtype.hasobject:
-            raise TypeError("only plain arrays of numbers or text have a digest")
-        array = np.ascontiguousarray(array)
+        array = np.ascontiguousarray(_plain(array))
         sha.update(f"{array.dtype.str}{array.shape}".encode())
         sha.update(array.data)
     return sha.hexdigest()
@@ -55,7 +54,8 @@ def cached(
 
     Raises:
         TypeError: the key holds something that no text describes fully and for good,
-            such as a function.
+            such as a function; or a result is masked or holds Python objects, which no
+            file keeps.
     """
     text = json.dumps(key, sort_keys=True, default=_described)
     path = Path(folder) / (
@@ -68,12 +68,18 @@ def cached(
             warnings.warn(
                 f"{path.name} in the cache is damaged ({error}): computed again", stacklevel=2
             )
-    arrays = {name: np.asarray(array) for name, array in compute().items()}
+    arrays = {name: _plain(array) for name, array in compute().items()}
     try:
         _write(path, text, arrays)
     except OSError as error:
         warnings.warn(f"{path.name} could not be kept in the cache ({error})", stacklevel=2)
     return arrays
+
+
+def _plain(array: ArrayLike) -> np.ndarray:
+    if np.ma.isMaskedArray(array) or np.asarray(array).dtype.hasobject:
+        raise TypeError("only plain arrays of numbers or text can be kept and have a digest")
+    return np.asarray(array)
 
 
 def _described(value: object) -> object:

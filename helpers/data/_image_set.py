@@ -35,6 +35,7 @@ class ImageSet:
         pixels: uint8 (n, height, width, channels) with 1 or 3 channels, or None.
 
     Raises:
+        TypeError: names or categories are neither text nor whole numbers, which become text.
         ValueError: the attributes do not fit each other.
     """
 
@@ -52,7 +53,8 @@ class ImageSet:
             if np.ma.is_masked(value):
                 raise ValueError(f"image set {self.name!r}: {attribute} mask values")
             if value is not None:
-                object.__setattr__(self, attribute, np.asarray(value))
+                value = np.asarray(value) if attribute == "pixels" else self._texts(attribute)
+                object.__setattr__(self, attribute, value)
         if (self.paths is None) == (self.pixels is None):
             raise ValueError(f"image set {self.name!r}: give either paths or pixels")
         images = self.paths if self.pixels is None else self.pixels
@@ -70,6 +72,17 @@ class ImageSet:
                 f"image set {self.name!r}: pixels are {self.pixels.dtype} {self.pixels.shape}, "
                 "not uint8 (images, height, width, 1 or 3)"
             )
+
+    def _texts(self, attribute: str) -> np.ndarray:
+        value = np.asarray(getattr(self, attribute))
+        objects = value.dtype == object and all(isinstance(each, str) for each in value.flat)
+        if value.size and value.dtype.kind not in "Uiu" and not objects:
+            raise TypeError(f"image set {self.name!r}: {attribute} hold {value.dtype}, not text")
+        if value.ndim != 1:
+            raise ValueError(
+                f"image set {self.name!r}: {attribute} have shape {value.shape}: one per image"
+            )
+        return value.astype(str)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -235,6 +248,9 @@ class LabelledImages:
         y_train: uint8 (images,).
         x_test: as x_train.
         y_test: as y_train.
+
+    Raises:
+        ValueError: the arrays are not of these types and shapes, or a label is no class.
     """
 
     name: str
@@ -245,3 +261,20 @@ class LabelledImages:
     y_train: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
+
+    def __post_init__(self) -> None:
+        for part in ("train", "test"):
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            given = [(np.asarray(each).dtype, np.shape(each)) for each in (x, y)]
+            if np.ma.is_masked(x) or np.ma.is_masked(y):
+                raise ValueError(f"{self.name!r}: x_{part} or y_{part} masks values")
+            if given[0][0] != np.uint8 or np.ndim(x) != 3 or np.shape(y) != (len(x),):
+                raise ValueError(
+                    f"{self.name!r}: x_{part} and y_{part} are {given}, not uint8 (images, height, "
+                    "width) and (images,)"
+                )
+            whole = np.isin(y, np.arange(len(self.class_names)))
+            if np.asarray(y).dtype.kind not in "biuf" or not whole.all():
+                raise ValueError(
+                    f"{self.name!r}: y_{part} must be 0 to {len(self.class_names) - 1}, whole"
+                )

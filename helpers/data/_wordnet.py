@@ -50,12 +50,18 @@ def is_animal(wnids: Iterable[str]) -> NDArray[np.bool_]:
 
     Returns:
         (n,) bool.
+
+    Raises:
+        ValueError: wnids are no WordNet ids.
     """
-    return np.array([wnid < FIRST_NON_ANIMAL for wnid in wnids], bool)
+    wnids = _texts(wnids)
+    if wrong := [each for each in wnids.tolist() if not re.fullmatch(r"n\d{8}", each)]:
+        raise ValueError(f"wnids must be WordNet ids as 'n02085620', got {wrong[0]!r}")
+    return wnids < FIRST_NON_ANIMAL
 
 
 def superordinate(wnids: Iterable[str]) -> NDArray[np.str_]:
-    """Return the group of each class: "dog", "bird", "vehicle" … or "" for the other classes.
+    """Return the group of each class: "dog", "bird", "vehicle" … or "" for all others.
 
     Args:
         wnids: n WordNet ids of ImageNet classes, as "n02085620".
@@ -63,10 +69,21 @@ def superordinate(wnids: Iterable[str]) -> NDArray[np.str_]:
     Returns:
         (n,) the groups of data/imagenet_groups.csv, whose rows are ranges of ids, ends
         included; within such a range all of ImageNet's classes belong to the group.
+
+    Raises:
+        ValueError: wnids are no text.
     """
     groups = pd.read_csv(project.shipped(TABLES / "imagenet_groups.csv"))
-    wnids = np.asarray(list(wnids), str)
+    wnids = _texts(wnids)
     found = np.full(len(wnids), "", dtype=object)
     for row in groups.itertuples():
         found[(wnids >= row.first) & (wnids <= row.last)] = row.group
     return found.astype(str)
+
+
+def _texts(wnids: Iterable[str]) -> NDArray[np.str_]:
+    """Return text as an array, or raise ValueError."""
+    wnids = [wnids] if isinstance(wnids, str) or not np.iterable(wnids) else list(wnids)
+    if others := [each for each in wnids if not isinstance(each, str)]:
+        raise ValueError(f"wnids must be text as 'n02085620', got {others[0]!r}")
+    return np.array(wnids, str)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import data
+from helpers.models._arrays import finite
 
 
 def top(probabilities: np.ndarray, k: int = 5, classes: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -24,13 +25,8 @@ def top(probabilities: np.ndarray, k: int = 5, classes: pd.DataFrame | None = No
         ValueError: probabilities of another shape, masked, NaN or infinite.
     """
     classes = data.imagenet_classes()[["wnid", "name"]] if classes is None else classes
-    masked = np.ma.is_masked(probabilities)
-    probabilities = np.asarray(probabilities)
-    if probabilities.dtype.kind not in "biuf":
-        raise TypeError(f"probabilities hold {probabilities.dtype}, not real numbers")
-    if masked or not np.isfinite(probabilities).all():
-        raise ValueError("probabilities hold masked values, NaN or infinity")
-    if not probabilities.size or probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
+    probabilities = finite(probabilities, "probabilities")
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(classes):
         raise ValueError(f"probabilities {probabilities.shape} must be (images, {len(classes)})")
     order = np.argsort(-probabilities.astype(float), axis=1)[:, :k]
     table = classes.iloc[order.ravel()].reset_index(drop=True)

@@ -16,6 +16,7 @@ import pandas as pd
 import tensorflow as tf
 
 from helpers.data import cached, digest, prefetched
+from helpers.models._arrays import finite
 from helpers.models._card import Card
 
 HISTORY = ["epoch", "set", "loss", "accuracy"]
@@ -94,14 +95,17 @@ def train(
         loss (cross-entropies in nats) and accuracy.
 
     Raises:
-        ValueError: another loss; or callbacks with a cache, which may spare the training that
-            they are to see.
+        TypeError: x, y or test hold no real numbers.
+        ValueError: another loss; callbacks with a cache, which may spare the training that they
+            are to see; NaN or infinity; or not one class of the model's for each input.
         FloatingPointError: the loss became NaN or infinite.
     """
     if loss not in LOSSES:
         raise ValueError(f"loss={loss!r}: choose one of {', '.join(LOSSES)}")
     if callbacks and cache is not None:
         raise ValueError("callbacks need the training itself: leave out the cache")
+    x, y = _pair(x, y, model, "x", "y")
+    test = _pair(*test, model, "inputs of test", "classes of test")
     settings = {
         "learning_rate": learning_rate,
         "epochs": epochs,
@@ -132,6 +136,20 @@ def train(
     curve = pd.DataFrame(found["history"], columns=["epoch", "loss", "accuracy"])
     curve.insert(1, "set", ["train", "test"] * epochs)
     return trained, curve.astype({"epoch": int})[HISTORY]
+
+
+def _pair(
+    x: np.ndarray, y: np.ndarray, model: keras.Model, inputs: str, classes: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs and as many whole numbers below the number of outputs, or raise."""
+    x, y = finite(x, inputs), finite(y, classes)
+    outputs = model.output_shape[-1]
+    if y.shape != (len(x),) or not np.isin(y, np.arange(outputs)).all():
+        raise ValueError(
+            f"{classes}: {len(x)} whole numbers from 0 to {outputs - 1} are needed, got shape "
+            f"{y.shape}, {y.min()} to {y.max()}"
+        )
+    return x, y.astype(int) if y.dtype.kind == "f" else y
 
 
 def _fit(

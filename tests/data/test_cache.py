@@ -179,3 +179,10 @@ def test_digest_tells_content_dtype_and_shape_apart():
     assert digest(x, x) != digest(x)
     with pytest.raises(TypeError, match="plain arrays"):
         digest(np.ma.masked_less(x, 2))
+
+
+@pytest.mark.parametrize("array", [np.ma.masked_less(np.arange(3), 1), np.array([None])])
+def test_a_result_that_no_file_keeps_is_refused(tmp_path, array):
+    with pytest.raises(TypeError, match="plain arrays"):
+        cached(tmp_path, KEY, lambda: {"a": array})
+    assert not list(tmp_path.iterdir())

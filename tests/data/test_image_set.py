@@ -143,6 +143,53 @@ def test_lists_are_taken_for_arrays_and_masks_are_refused(grey):
         ImageSet(**{**vars(grey), "pixels": np.ma.masked_equal(grey.pixels, grey.pixels[0, 0, 0])})
 
 
+def test_names_and_categories_are_text_and_whole_numbers_become_text(grey):
+    found = ImageSet(**{**vars(grey), "category": list(range(9)), "names": list("abcdefghi")})
+    assert found.category[3] == "3" and found.names.dtype.kind == "U"
+    named = np.array(list("abcdefghi"), object)
+    assert ImageSet(**{**vars(grey), "names": named}).names.dtype.kind == "U"
+
+
+@pytest.mark.parametrize("attribute", ["names", "category"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.full(9, 0.5),
+        np.full(9, 1j),
+        np.array([*"abcdefgh", None], object),
+        np.array([*"abcdefgh", np.nan], object),
+        np.full(9, b"a"),
+        "abcdefghi",
+        np.full((9, 1), "a"),
+    ],
+    ids=["floats", "complex", "None", "NaN", "bytes", "one text", "two axes"],
+)
+def test_names_and_categories_that_are_no_text_are_refused(grey, attribute, values):
+    with pytest.raises((TypeError, ValueError), match=f"'grey': {attribute} (have|hold)"):
+        ImageSet(**{**vars(grey), attribute: values})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"x_train": np.zeros((9, 8, 8))},
+        {"x_test": np.zeros((3, 8, 8, 1), np.uint8)},
+        {"x_train": np.ma.masked_equal(np.zeros((9, 8, 8), np.uint8), 0)},
+        {"y_train": np.zeros(8, int)},
+        {"y_test": np.array([0, 1, 2])},
+        {"y_test": np.array([0, np.nan, 1])},
+        {"y_test": np.array(["0", "1", "0"])},
+    ],
+)
+def test_labelled_images_that_do_not_fit_are_refused(change):
+    x, y = np.zeros((9, 8, 8), np.uint8), np.arange(9) % 2
+    arrays = {"x_train": x, "y_train": y, "x_test": x[:3], "y_test": y[:3]}
+    about = {"name": "toy", "title": "Toy", "licence": "none", "class_names": ("a", "b")}
+    assert len(data.LabelledImages(**about, **arrays).x_test) == 3
+    with pytest.raises(ValueError, match=r"'toy': .*[xy]_(train|test)"):
+        data.LabelledImages(**about, **arrays | change)
+
+
 def jpegs(folder, images) -> ImageSet:
     """A set of JPEGs, three per category, from category -> (height, width[, 3])."""
     paths = []

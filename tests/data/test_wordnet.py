@@ -50,3 +50,16 @@ def test_the_real_classes_are_1000():
     classes = data.imagenet_classes()
     assert classes.wnid.is_monotonic_increasing
     assert sorted(classes.node) == list(range(1, 1001))
+
+
+@pytest.mark.parametrize("wnids", ["dog", ["zebra"], ["n02085620", None], [np.nan], [2085620]])
+def test_what_is_no_wordnet_id_is_neither_animal_nor_not(wnids):
+    with pytest.raises(ValueError, match="wnids must be"):
+        data.is_animal(wnids)
+
+
+def test_what_is_no_wordnet_id_has_no_group():
+    assert data.superordinate(["zebra", "0", ""]).tolist() == ["", "", ""]
+    for wnids in ([None], [np.nan], [2085620], 3):
+        with pytest.raises(ValueError, match="wnids must be text"):
+            data.superordinate(wnids)

@@ -85,6 +85,31 @@ def test_trained_weights_are_kept_by_data_and_settings(fitted, monkeypatch):
         assert changes.items() <= calls.pop().items()
 
 
+@pytest.mark.parametrize(
+    ("place", "spoil", "named"),
+    [
+        (0, lambda x: np.where(x == x[0, 0], np.nan, x), "x: .*NaN"),
+        (0, lambda x: x.astype(str), "x: <U"),
+        (0, lambda x: x + 1j, "x: complex"),
+        (0, lambda x: np.ma.masked_equal(x, x[0, 0]), "x: masked"),
+        (0, lambda x: x[:0], "x: needs values"),
+        (1, lambda y: np.where(y == 1, np.nan, y), "y: .*NaN"),
+        (1, lambda y: y + 0.5, "y: 200 whole numbers from 0 to 2"),
+        (1, lambda y: y + 1, "y: 200 whole numbers from 0 to 2"),
+        (1, lambda y: y[:-1], "y: 200 whole numbers from 0 to 2"),
+        (1, lambda y: y.astype(object), "y: object"),
+    ],
+)
+def test_what_no_network_can_learn_from_is_refused_before_training(place, spoil, named):
+    own = list(toy())
+    own[place] = spoil(own[place])
+    options = {"learning_rate": 0.1}
+    with pytest.raises((TypeError, ValueError), match=named):
+        models.train(models.mlp(WIDTHS), *own, toy(1), **options)
+    with pytest.raises((TypeError, ValueError), match="of test"):
+        models.train(models.mlp(WIDTHS), *toy(), tuple(own), **options)
+
+
 def test_a_diverging_loss_is_an_error():
     with pytest.raises(FloatingPointError, match="lower learning_rate"):
         fit(learning_rate=1e30, epochs=1)
