@@ -39,6 +39,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "What layers represent"
 html_context = {"default_mode": "auto"}
 html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_domain_indices = False
