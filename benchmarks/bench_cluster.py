@@ -20,7 +20,7 @@ from helpers.layers import _cluster, _passes
 from helpers.metrics import similarity, sparsity
 
 IMAGES = 500
-PAIRED = 3
+PAIRED = 2
 TILED = 96
 LAYERS = ["conv1", "fire?", "conv10"]
 # The Inception-v3 of 2015 with the layers of notebook 01, where its weights and photos are.

@@ -37,7 +37,7 @@ def main() -> None:
             layers.category_responses, model, images, patterns, penultimate, progress=False
         )
         name = f"category responses of {model.name} / bare pass"
-        compare(name, responses, partial(bare, model, images), TARGET, repeats=3)
+        compare(name, responses, partial(bare, model, images), TARGET, repeats=2)
 
 
 if __name__ == "__main__":

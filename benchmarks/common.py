@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 missed: list[str] = []
@@ -76,6 +77,14 @@ def report(name: str, value: float, target: float, unit: str = "", more: str = "
     more = more and f"   ({more})"
     print(f"{name:<58} {value:9.4g} {unit:<2}   target {target:g} {unit}{mark}{more}", flush=True)
     return met
+
+
+def peer(package: str) -> bool:
+    """Return whether another project's package is there to be compared with; say so if not."""
+    there = find_spec(package) is not None
+    if not there:
+        print(f'{package} is not installed (the extra "peers"): not compared with', flush=True)
+    return there
 
 
 def peak_rss_of(code: str) -> float:
