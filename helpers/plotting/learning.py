@@ -28,9 +28,9 @@ def over_steps(
 ) -> Figure:
     """Draw a value against training steps: a curve per layer, from dark (early) to light (late).
 
-    Where a curve has several rows per step (seeds), it is their mean, and the band is their
-    range. The layer "input" is dashed. The axis of steps is logarithmic from 1 on and begins
-    with step 0.
+    A layer has one colour in all panels of a column. Where a curve has several rows per step
+    (seeds), it is their mean, and the band is their range. The layer "input" is dashed. The axis
+    of steps is logarithmic from 1 on and begins with step 0.
 
     Args:
         table: columns step, layer, depth, value, and those named by `rows` and `columns`.
@@ -57,10 +57,9 @@ def over_steps(
     )
     for i, d in enumerate(down):
         for j, a in enumerate(across):
-            axis, panel = axes[i, j], table
-            for name, chosen in ((rows, d), (columns, a)):
-                panel = panel if name is None else panel[panel[name] == chosen]
-            _curves(axis, panel)
+            axis = axes[i, j]
+            column = table if columns is None else table[table[columns] == a]
+            _curves(axis, column if rows is None else column[column[rows] == d], _layers(column))
             for height in guides:
                 axis.axhline(height, color="0.35", linewidth=1, linestyle=":")
             axis.grid(axis="y", color="0.9")
@@ -112,12 +111,18 @@ def save_animation(
     return display.Image(path.read_bytes(), format="gif")
 
 
-def _curves(axis: plt.Axes, panel: pd.DataFrame) -> None:
-    layers = panel.drop_duplicates("layer").sort_values("depth")["layer"]
+def _layers(table: pd.DataFrame) -> list[str]:
+    return table.drop_duplicates("layer").sort_values("depth")["layer"].tolist()
+
+
+def _curves(axis: plt.Axes, panel: pd.DataFrame, layers: list[str]) -> None:
     colours = plt.get_cmap(SEQUENTIAL)(np.linspace(0, 0.95, len(layers)))
     names = short_names(layers)
     for layer, name, colour in zip(layers, names, colours, strict=True):
-        curve = panel[panel["layer"] == layer].groupby("step")["value"].agg(["mean", "min", "max"])
+        own = panel[panel["layer"] == layer]
+        if own.empty:
+            continue
+        curve = own.groupby("step")["value"].agg(["mean", "min", "max"])
         axis.fill_between(curve.index, curve["min"], curve["max"], color=colour, alpha=0.15, lw=0)
         line = {"linewidth": 1.6, "linestyle": "--" if layer == "input" else "-"}
         axis.plot(curve.index, curve["mean"], color=colour, label=name, **line)
@@ -131,11 +136,16 @@ def _curves(axis: plt.Axes, panel: pd.DataFrame) -> None:
 
 
 def _legend(axis: plt.Axes) -> None:
-    entries = len(axis.get_legend_handles_labels()[0])
+    handles, labels = axis.get_legend_handles_labels()
+    across = -(-len(labels) // -(-len(labels) // 7))
+    # Matplotlib fills columns; in this order the rows read from left to right.
+    order = [k for column in range(across) for k in range(column, len(labels), across)]
     axis.legend(
+        [handles[k] for k in order],
+        [labels[k] for k in order],
         loc="upper left",
         bbox_to_anchor=(0, -0.22),
-        ncols=min(entries, 7),
+        ncols=across,
         fontsize=9,
         handlelength=1.6,
         columnspacing=1,

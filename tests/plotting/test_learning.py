@@ -54,6 +54,26 @@ def test_panels_by_rows_and_columns_each_column_with_its_layers():
     assert [axis.get_legend() is not None for axis in fig.axes] == [False, False, True, True]
 
 
+def test_a_layer_has_one_colour_also_where_a_measure_knows_fewer_layers():
+    fewer = table(["input", "mixed0"]).assign(measure="Gini")
+    fig = plotting.over_steps(pd.concat([fewer, table().assign(measure="PSI")]), rows="measure")
+    upper, lower = (
+        {line.get_label(): line.get_color() for line in axis.get_lines()} for axis in fig.axes
+    )
+    assert list(upper) == ["input", "m0"]
+    assert all(tuple(lower[name]) == tuple(colour) for name, colour in upper.items())
+
+
+def test_the_legend_reads_from_left_to_right():
+    fig = plotting.over_steps(table([f"mixed{k}" for k in range(8)]))
+    fig.canvas.draw()
+    places = {}
+    for text in fig.axes[0].get_legend().get_texts():
+        x, y = text.get_window_extent().p0
+        places[text.get_text()] = -round(y), x
+    assert sorted(places, key=places.get) == [f"m{k}" for k in range(8)]
+
+
 def test_tables_that_cannot_be_drawn_are_refused():
     with pytest.raises(ValueError, match="no column network"):
         plotting.over_steps(table(), columns="network")
