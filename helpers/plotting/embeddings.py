@@ -131,10 +131,9 @@ def _name_classes(
 
 
 def _densest(points: np.ndarray) -> np.ndarray:
-    """Return the point around which most points lie, within an eighth of their extent."""
-    reach = np.ptp(points, axis=0).max() / 8
-    around = KDTree(points).query_ball_point(points, reach, return_length=True)
-    return points[around.argmax()]
+    """Return the middle of the most points that lie within an eighth of their extent of one."""
+    around = KDTree(points).query_ball_point(points, np.ptp(points, axis=0).max() / 8)
+    return points[max(around, key=len)].mean(axis=0)
 
 
 def _bare(axis: Axes) -> None:

@@ -364,7 +364,7 @@ def _difference(values: pd.Series, a: str, b: str) -> intervals.Estimate:
 
 def _interval(found: Sequence[float]) -> str:
     value, low, high = found
-    return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+    return f"{value:+.3f}" + ("" if np.isnan(low) else f" ({low:+.3f} to {high:+.3f})")
 
 
 def _sign(low: float, high: float) -> bool | str:
