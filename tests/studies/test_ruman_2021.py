@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -204,6 +206,13 @@ def test_embeddings_of_other_images_are_refused(digits, tmp_path, cache, quick_e
     other = data.LabelledImages(**vars(digits) | {"x_train": digits.x_train[::-1]})
     with pytest.raises(ValueError, match=r"digits\.npz .* set LAYERS_RECOMPUTE=1"):
         store.training_images(other, folder=tmp_path, cache=cache, processes=1)
+
+
+def test_a_process_that_embeds_loads_no_keras():
+    code = "import sys; from helpers.studies.ruman_2021 import _worker; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = run.stdout.split()
+    assert "numpy" in loaded and not {"keras", "tensorflow"} & set(loaded)
 
 
 def test_everything_can_be_computed_anew_in_processes_of_their_own(

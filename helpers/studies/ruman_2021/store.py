@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -23,6 +23,7 @@ import pandas as pd
 from helpers import data, project
 from helpers.metrics import embeddings
 from helpers.studies.ruman_2021 import study
+from helpers.studies.ruman_2021._worker import embed_file
 from helpers.studies.ruman_2021.study import EMBEDDING_SEED, KEYS, Key, Pair
 
 FOLDER = project.ROOT / "data" / "ruman_2021"
@@ -168,7 +169,8 @@ def measure(embedded: Mapping[str, Embedded]) -> pd.DataFrame:
 def compute(jobs: Iterable[Job], cache: Path | str | None = None, processes: int = 1) -> Points:
     """Embed activations, some at a time in processes of their own.
 
-    Each embedding runs on one thread, for its result depends on their number.
+    Each embedding runs on one thread, for its result depends on their number. Its process loads
+    no Keras, and what is kept in the cache is looked up and written here.
 
     Args:
         jobs: (seed, method, (condition, layer)) and the activations (n, units) of each.
@@ -180,12 +182,13 @@ def compute(jobs: Iterable[Job], cache: Path | str | None = None, processes: int
     with (
         TemporaryDirectory(dir=cache) as folder,
         ProcessPoolExecutor(processes, get_context("spawn")) as pool,
+        ThreadPoolExecutor(processes) as threads,
     ):
         running = {}
         for i, (name, x) in enumerate(jobs):
             path = Path(folder) / f"{i}.npy"
             np.save(path, x)
-            running[name] = pool.submit(_embed_file, path, *_asked(name), cache)
+            running[name] = threads.submit(_embed_file, pool, path, *_asked(name), cache)
         return {name: job.result() for name, job in running.items()}
 
 
@@ -299,10 +302,15 @@ def _asked(name: Name) -> tuple[str, int]:
     return method, EMBEDDING_SEED + seed
 
 
-def _embed_file(path: Path, method: str, seed: int, cache: Path | str | None) -> np.ndarray:
-    x = np.load(path)
+def _embed_file(
+    pool: Executor, path: Path, method: str, seed: int, cache: Path | str | None
+) -> np.ndarray:
+    def elsewhere(x: np.ndarray, method: str, seed: int) -> np.ndarray:
+        return pool.submit(embed_file, path, method, seed).result()
+
+    found = study.embed(np.load(path, mmap_mode="r"), method, seed, cache, elsewhere)
     path.unlink()
-    return study.embed(x, method, seed, cache)
+    return found
 
 
 def _weights(pair: Pair) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -111,7 +111,11 @@ def initial(arrays: data.LabelledImages, seed: int = 0) -> keras.Model:
 
 
 def embed(
-    x: np.ndarray, method: str, seed: int = EMBEDDING_SEED, cache: Path | str | None = None
+    x: np.ndarray,
+    method: str,
+    seed: int = EMBEDDING_SEED,
+    cache: Path | str | None = None,
+    compute: Callable[[np.ndarray, str, int], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Embed activations in the plane, or find them in a folder that keeps embeddings.
 
@@ -121,12 +125,14 @@ def embed(
         seed: of the method.
         cache: folder in which an embedding is kept by a digest of x, method, version, seed and
             settings; None computes it in any case.
+        compute: makes the positions from x, method and seed; default: `metrics.embeddings.embed`.
 
     Returns:
         (n, 2) float32 positions.
     """
+    compute = compute or embeddings.embed
     if cache is None or method == "pca":
-        return embeddings.embed(x, method, seed)
+        return compute(x, method, seed)
     key = {
         "kind": method,
         "x": data.digest(x),
@@ -134,7 +140,7 @@ def embed(
         "seed": seed,
         **embeddings.DEFAULTS[method],
     }
-    return data.cached(cache, key, lambda: {"points": embeddings.embed(x, method, seed)})["points"]
+    return data.cached(cache, key, lambda: {"points": compute(x, method, seed)})["points"]
 
 
 def measure(points: Mapping[Key, np.ndarray], labels: np.ndarray) -> pd.DataFrame:
