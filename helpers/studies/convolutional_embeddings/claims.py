@@ -203,7 +203,8 @@ def _numbers(plane: pd.DataFrame, published: pd.DataFrame, dataset: str) -> dict
         off = value - value.clip(runs["min"], runs["max"])
         near = off.abs() <= pd.Series(OF_PIXELS)
         found[of_pixels] = verdict(near, ", ".join(f"{m} {v:+.4f}" for m, v in off.items()))
-        last = rows.loc[TITLES[dataset], method]
+        own = rows.groupby(level=["data set", "method"]).get_group((TITLES[dataset], method))
+        last = own.droplevel(["data set", "method"])
         told = [f"{m} {r.low:.3f} to {r.high:.3f}" for m, r in last.iterrows()]
         found[of_last] = verdict(last["inside"], ", ".join(told))
     return found
