@@ -25,7 +25,7 @@ def test_rank_agreement_is_spearmans_over_the_layers_that_both_have():
     table = pd.DataFrame({"layer": list("abcde"), "depth": range(5), "x": x, "y": -(x**3)})
     fig = plotting.rank_agreement(table, [("x", "y"), ("x", "x")])
     titles = [axis.get_title(loc="left") for axis in fig.axes[:2]]
-    assert titles == ["Spearman ρ = -1.00 over 4 layers", "Spearman ρ = 1.00 over 4 layers"]
+    assert titles == ["Spearman ρ = −1.00 over 4 layers", "Spearman ρ = 1.00 over 4 layers"]
 
 
 def test_the_extremes_are_named_and_the_fit_stops_at_one():
