@@ -136,7 +136,7 @@ def category_scatter(
             axis.set_title(f"{network}\n{short}", fontsize=10)
             axis.set_xlabel(x)
             axis.locator_params(axis="x", nbins=5)
-            axis.margins(0.22, 0.06)  # room for the names of the outermost points
+            axis.margins(0.22, 0.12)  # room for the names of the outermost points
             order = np.argsort(value)
             ends = np.unique([*order[:names], *order[len(order) - names :]])
             style = {"facecolor": COLOURS[0], "edgecolor": "black", "linewidth": 0.9}
