@@ -68,7 +68,7 @@ class PerImage:
 
 
 def channel_means(x: np.ndarray) -> np.ndarray:
-    """Return each channel's mean over places, for `PerImage`.
+    """Return each channel's mean over places, for `PerImage` and a `Recorder`.
 
     Args:
         x: (images, ..., channels) activations.

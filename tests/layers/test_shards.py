@@ -18,10 +18,6 @@ CHOSEN = ["activation", "mixed?", "avg_pool"]
 measure = partial(layers.measure, measures=MEASURES, batch_size=8, progress=False)
 
 
-def channel_means(x):
-    return x.reshape(len(x), -1, x.shape[-1]).mean(axis=1)
-
-
 def test_measures_in_shards_are_those_of_one_pass(network, digits, tmp_path):
     single = measure(network, digits, CHOSEN)
     pd.testing.assert_frame_equal(measure(network, digits, CHOSEN, keep=tmp_path), single)
@@ -114,7 +110,7 @@ def test_accumulators_and_categories_in_shards(network, digits, tmp_path):
     edges = np.linspace(-1, 5, 30)
     take = {
         "histogram": partial(sparsity.Histogram, edges),
-        "images": partial(layers.PerImage, {"means": channel_means}),
+        "images": partial(layers.PerImage, {"means": layers.channel_means}),
     }
     options = {"batch_size": 8, "progress": False}
     single = layers.accumulate(network, digits, CHOSEN, take, **options)

@@ -253,7 +253,7 @@ def recorder(images: np.ndarray, names: list[str], steps: list[int]) -> layers.R
         images,
         names,
         measures={"Gini": gini, "active share": active},
-        keep={"correlation": correlation, "gram": gram, "channels": channels},
+        keep={"correlation": correlation, "gram": gram, "channels": layers.channel_means},
         weights={"norm": norm, "kurtosis": kurtosis, "effective rank": effective_rank},
         steps=steps,
         batch_size=100,
@@ -344,11 +344,6 @@ def gram(x: np.ndarray) -> np.ndarray:
     flat = x.reshape(len(x), -1)
     flat = flat - flat.mean(axis=0)
     return flat @ flat.T
-
-
-def channels(x: np.ndarray) -> np.ndarray:
-    """Return each channel's mean over space, (images, channels)."""
-    return x.mean(axis=tuple(range(1, x.ndim - 1)))
 
 
 def psi(means: np.ndarray, labels: np.ndarray) -> np.ndarray:
