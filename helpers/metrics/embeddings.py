@@ -16,6 +16,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 
+from helpers.metrics._compiled import keep_compiled
 from helpers.metrics._distances import finite_matrix, labelled, pair_distances
 from helpers.metrics.accuracy import knn_accuracy
 from helpers.metrics.checks import at_least, finite
@@ -75,9 +76,10 @@ def _tsne(x: np.ndarray, seed: int, **settings: object) -> np.ndarray:
 
 
 def _umap(x: np.ndarray, seed: int, **settings: object) -> np.ndarray:
-    # Imported late: UMAP takes seconds to compile.
-    from umap import UMAP
+    # Imported late: that takes seconds, and compiling what an embedding needs eight more, once.
+    from umap import UMAP, layouts, umap_
 
+    keep_compiled(layouts, umap_)
     return UMAP(random_state=seed, **settings).fit_transform(x)
 
 

@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import numba
 import pytest
 
 from helpers import project
-from helpers.metrics._compiled import compiled
+from helpers.metrics._compiled import compiled, keep_compiled
 
 
 def test_without_a_place_to_cache_a_function_is_compiled_all_the_same(monkeypatch):
@@ -22,6 +23,39 @@ def test_without_a_place_to_cache_a_function_is_compiled_all_the_same(monkeypatc
     monkeypatch.setattr(numba, "njit", njit)
     assert compiled()(abs) is abs
     assert asked == [True, False]
+
+
+OTHER = """
+import numba
+
+@numba.njit
+def twice(x):
+    return 2 * x
+"""
+
+
+def test_what_another_package_compiles_is_found_by_the_next_process(tmp_path, monkeypatch):
+    def load():
+        spec = importlib.util.spec_from_file_location("other", tmp_path / "other.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    (tmp_path / "other.py").write_text(OTHER)
+    for found in (0, 1):
+        other = load()
+        keep_compiled(other)
+        assert other.twice(2.5) == 5
+        assert other.twice.stats.cache_hits.total() == found
+    nowhere = load()
+
+    def no_locator():
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(nowhere.twice, "enable_caching", no_locator)
+    keep_compiled(nowhere)
+    assert nowhere.twice(2.5) == 5
+    assert not nowhere.twice.stats.cache_hits
 
 
 READ_ONLY = """
