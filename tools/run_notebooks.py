@@ -36,6 +36,8 @@ import resource, sys
 unit = 1 if sys.platform == "darwin" else 1024
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 """
+# What is imported is left out of every search for garbage: networks ask for many.
+START = "import gc, tensorflow, helpers.plotting; gc.freeze()"
 
 # What TensorFlow prints at its start, whatever its log level.
 START_UP = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n?", re.MULTILINE)
@@ -132,7 +134,7 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
         notebook,
         timeout=timeout,
         kernel_name="python3",
-        extra_arguments=["--log-level=ERROR"],
+        extra_arguments=["--log-level=ERROR", f"--IPKernelApp.exec_lines={START}"],
         resources={"metadata": {"path": NOTEBOOKS}},
     )
     # What a widget captures goes to the cell's outputs, where a reader without a kernel sees it.
