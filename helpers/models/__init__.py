@@ -6,7 +6,7 @@ small convolutional network with their training; and control twins of any of the
 """
 
 from helpers.models._applications import application
-from helpers.models._calibration import calibrate
+from helpers.models._calibration import calibrate, calibration
 from helpers.models._card import Card
 from helpers.models._classes import top
 from helpers.models._googlenet import (
@@ -25,7 +25,13 @@ from helpers.models._mini_inception import mini_inception
 from helpers.models._mlp import mlp, train
 from helpers.models._small_cnn import small_cnn
 from helpers.models._squeezenet import SQUEEZENET_LAYERS, squeezenet
-from helpers.models._twins import permute_biases, permute_weights, without_nonlinearity
+from helpers.models._twins import (
+    permute_biases,
+    permute_weights,
+    permuted_biases,
+    permuted_weights,
+    without_nonlinearity,
+)
 
 __all__ = [
     "Card",
@@ -35,6 +41,7 @@ __all__ = [
     "SQUEEZENET_LAYERS",
     "application",
     "calibrate",
+    "calibration",
     "googlenet_2014",
     "googlenet_2014_untrained",
     "inception_v3_2015",
@@ -44,6 +51,8 @@ __all__ = [
     "mlp",
     "permute_biases",
     "permute_weights",
+    "permuted_biases",
+    "permuted_weights",
     "small_cnn",
     "squeezenet",
     "top",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +15,8 @@ RECTIFIERS = ("relu", "relu6")
 RECTIFIER_CLASSES = ("ReLU", "ReLU6", "Relu", "Relu6")
 
 
-def permute_weights(model: keras.Model, seed: int = 0) -> keras.Model:
-    """Return a twin in which the entries of every weight tensor are permuted among themselves.
+def permuted_weights(model: keras.Model, seed: int = 0) -> list[np.ndarray]:
+    """Return a model's weights, the entries of every weight tensor permuted among themselves.
 
     Weights are the trainable tensors with two or more dimensions (kernels,
     embeddings) that are no biases; everything else stays. Each tensor keeps
@@ -23,21 +24,54 @@ def permute_weights(model: keras.Model, seed: int = 0) -> keras.Model:
     where they belong (Liu, Zhen & Liu 2020).
 
     Args:
+        model: any model with weights; it is left as it is.
+        seed: of the permutations.
+
+    Returns:
+        Arrays as `model.set_weights` takes them.
+
+    Raises:
+        ValueError: the model has no such tensors.
+    """
+    return _permuted(model, _is_weight, seed, "weights")
+
+
+def permuted_biases(model: keras.Model, seed: int = 0) -> list[np.ndarray]:
+    """Return a model's weights, the entries of every bias permuted among themselves.
+
+    Biases are those of convolutions and dense layers, and the offsets (beta)
+    of normalisations, which stand in for them where a network has those.
+
+    Args:
+        model: any model with biases; it is left as it is.
+        seed: of the permutations.
+
+    Returns:
+        Arrays as `model.set_weights` takes them.
+
+    Raises:
+        ValueError: the model has no biases.
+    """
+    return _permuted(model, _is_bias, seed, "biases")
+
+
+def permute_weights(model: keras.Model, seed: int = 0) -> keras.Model:
+    """Return a twin with the `permuted_weights` of a model.
+
+    Args:
         model: a functional or sequential model; it is left as it is.
         seed: of the permutations.
 
     Raises:
-        ValueError: the model has no such tensors, or cannot be copied.
+        ValueError: the model has no weights to permute, or cannot be copied.
     """
-    chosen = [v for v in _unique(model.trainable_weights) if _is_weight(v)]
-    return _permuted(model, chosen, seed, "weights permuted")
+    _check(model)
+    weights = permuted_weights(model, seed)
+    return _twin(model, f"weights permuted, seed {seed}", weights=weights)
 
 
 def permute_biases(model: keras.Model, seed: int = 0) -> keras.Model:
-    """Return a twin in which the entries of every bias are permuted among themselves.
-
-    Biases are those of convolutions and dense layers, and the offsets (beta)
-    of normalisations, which stand in for them where a network has those.
+    """Return a twin with the `permuted_biases` of a model.
 
     Args:
         model: a functional or sequential model; it is left as it is.
@@ -46,8 +80,9 @@ def permute_biases(model: keras.Model, seed: int = 0) -> keras.Model:
     Raises:
         ValueError: the model has no biases, or cannot be copied.
     """
-    chosen = [v for v in _unique(model.trainable_weights) if v.name in OFFSETS]
-    return _permuted(model, chosen, seed, "biases permuted")
+    _check(model)
+    weights = permuted_biases(model, seed)
+    return _twin(model, f"biases permuted, seed {seed}", weights=weights)
 
 
 def without_nonlinearity(model: keras.Model) -> keras.Model:
@@ -71,22 +106,21 @@ def without_nonlinearity(model: keras.Model) -> keras.Model:
     config, count = _without_rectifiers(model.get_config())
     if not count:
         warnings.warn(f"{model.name!r} has no ReLU: its twin is a plain copy", stacklevel=2)
-    return _twin(model, config, "no ReLU")
+    return _twin(model, "no ReLU", config)
 
 
 def _permuted(
-    model: keras.Model, chosen: list[keras.Variable], seed: int, change: str
-) -> keras.Model:
-    _check(model)
-    if not chosen:
-        raise ValueError(f"{model.name!r} has nothing to permute for a twin with {change}")
-    twin = _twin(model, model.get_config(), f"{change}, seed {seed}")
+    model: keras.Model, chosen: Callable[[keras.Variable], bool], seed: int, what: str
+) -> list[np.ndarray]:
+    trainable = {id(v): v for v in model.trainable_weights if chosen(v)}
+    if not trainable:
+        raise ValueError(f"{model.name!r} has nothing to permute: no trainable {what}")
     rng = np.random.default_rng(seed)
-    copies = dict(zip(map(id, model.weights), twin.weights, strict=True))
-    for variable in chosen:
+    permuted = {}
+    for key, variable in trainable.items():
         values = np.asarray(variable)
-        copies[id(variable)].assign(rng.permutation(values.ravel()).reshape(values.shape))
-    return twin
+        permuted[key] = rng.permutation(values.ravel()).reshape(values.shape)
+    return [permuted.get(id(v), np.asarray(v)) for v in model.weights]
 
 
 def _check(model: keras.Model) -> None:
@@ -97,13 +131,18 @@ def _check(model: keras.Model) -> None:
         )
 
 
-def _twin(model: keras.Model, config: dict, change: str) -> keras.Model:
-    """Build a model from a config and give it the weights, and the card, of another."""
+def _twin(
+    model: keras.Model,
+    change: str,
+    config: dict | None = None,
+    weights: Sequence[np.ndarray] | None = None,
+) -> keras.Model:
+    """Copy a model and its card, but for what is given instead: its config or its weights."""
     try:
-        twin = type(model).from_config(config)
+        twin = type(model).from_config(config or model.get_config())
         if not twin.built:
             twin.build(model.input_shape)
-        twin.set_weights(model.get_weights())
+        twin.set_weights(weights or model.get_weights())
     except (TypeError, ValueError) as error:
         raise ValueError(f"{model.name!r} cannot be copied: {error}") from error
     if hasattr(model, "card"):
@@ -154,5 +193,5 @@ def _is_weight(variable: keras.Variable) -> bool:
     return len(variable.shape) > 1 and variable.name not in OFFSETS
 
 
-def _unique(variables: list[keras.Variable]) -> list[keras.Variable]:
-    return list({id(variable): variable for variable in variables}.values())
+def _is_bias(variable: keras.Variable) -> bool:
+    return variable.name in OFFSETS

@@ -495,15 +495,15 @@ def controls(
     """
     found, rank, trained = [], rank_within(images.category), network.get_weights()
     sets = [images[rank == k] for k in np.unique(rank)]
+    calibrate_on = models.calibration(network)
 
     def measure(weights: str, seed: int) -> None:
-        gc.collect()  # the graphs of the pass before
         options = {"measures": measures, "batch_size": 2, "progress": False}
         table = layers.measure(network, images, chosen, **options)
         found.append(table.assign(weights=weights, seed=seed))
 
     def calibrate(weights: str, seed: int, photos: data.ImageSet) -> None:
-        models.calibrate(network, photos)
+        calibrate_on(photos)
         measure(f"{weights}, calibrated", seed)
 
     measure("trained", 0)
@@ -515,15 +515,16 @@ def controls(
                 layer.beta.assign(np.zeros(layer.beta.shape))
             calibrate("trained, offsets 0", k, photos)
             network.set_weights(trained)
-        twins = {"untrained": untrained, "permuted": partial(models.permute_weights, network)}
         for seed in range(seeds):
-            layers.free_memory()
-            for name, twin in twins.items():
-                for own, other in zip(network.weights, twin(seed=seed).weights, strict=True):
-                    own.assign(other)
-                measure(name, seed)
-                calibrate(name, seed, sets[0])
-                network.set_weights(trained)  # for the next permutation
+            network.set_weights(untrained(seed=seed).get_weights())
+            gc.collect()  # that network: it holds cycles
+            measure("untrained", seed)
+            calibrate("untrained", seed, sets[0])
+            network.set_weights(trained)
+            network.set_weights(models.permuted_weights(network, seed))
+            measure("permuted", seed)
+            calibrate("permuted", seed, sets[0])
+            network.set_weights(trained)
     finally:
         network.set_weights(trained)
     return pd.concat(found, ignore_index=True).drop(columns="network")

@@ -25,6 +25,17 @@ def test_every_normalised_unit_has_mean_0_and_variance_1_over_the_images():
     assert last.momentum == momentum
 
 
+def test_one_calibration_serves_other_weights_and_other_images():
+    model, other = (models.mini_inception(trained=False, seed=seed) for seed in (0, 1))
+    calibrate_on = models.calibration(model)
+    calibrate_on(data.digits(20))
+    model.set_weights(other.get_weights())
+    calibrate_on(data.digits(40)[20:])
+    models.calibrate(other, data.digits(40)[20:])
+    for found, wanted in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
 def test_a_model_without_normalisation_cannot_be_calibrated():
     with pytest.raises(ValueError, match="no batch normalisations"):
         models.calibrate(models.mlp(), data.digits(4))

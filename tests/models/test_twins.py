@@ -81,6 +81,16 @@ def test_permuting_biases_changes_offsets_and_nothing_else(build):
         np.testing.assert_array_equal(np.sort(np.ravel(ours)), np.sort(np.ravel(theirs)))
 
 
+def test_permuted_weights_are_those_of_the_twin():
+    model = everything()
+    pairs = (models.permuted_weights, models.permute_weights), (
+        models.permuted_biases, models.permute_biases,
+    )  # fmt: skip
+    for permuted, permute in pairs:
+        for found, of_twin in zip(permuted(model, 3), permute(model, 3).get_weights(), strict=True):
+            np.testing.assert_array_equal(found, of_twin)
+
+
 def test_a_permuted_twin_has_the_weights_in_its_output():
     model = everything()
     x = numbers(model)
@@ -130,7 +140,7 @@ def test_a_network_without_rectifiers_gives_a_copy_and_a_warning():
 
 def test_nothing_to_permute_is_an_error():
     model = keras.Sequential([keras.Input((4,)), layers.ReLU()])
-    for make in (models.permute_weights, models.permute_biases):
+    for make in (*MAKERS[:2], models.permuted_weights, models.permuted_biases):
         with pytest.raises(ValueError, match="nothing to permute"):
             make(model)
 

@@ -195,6 +195,12 @@ def means(network, digits):
     return {module: each["averages"].units for module, each in seen.items()}
 
 
+@pytest.fixture(scope="module")
+def answers(network, digits, means):
+    classes = digits.category.astype(int)
+    return study.without_branches(network, digits, classes, means, batch_size=7)
+
+
 def test_averages_over_images_and_over_places(network, digits):
     seen = layers.accumulate(
         network, digits, "mixed0", {"averages": study.Averages}, progress=False
@@ -211,12 +217,10 @@ def test_averages_over_images_and_over_places(network, digits):
      ("all", "3x3", "means"), ("all", "1x1", "zeros")],
 )  # fmt: skip
 def test_a_variant_is_the_network_with_that_branch_replaced(
-    network, digits, means, module, branch, filled
+    network, digits, means, answers, module, branch, filled
 ):
     """Against a copy of the network in which a layer behind the concatenation replaces it."""
-    classes = digits.category.astype(int)
-    table = study.without_branches(network, digits, classes, means, batch_size=7)
-    assert len(table) == (1 + 8 * 5) * 30
+    assert len(answers) == (1 + 8 * 5) * 30
 
     def replaced(config):
         name = config["name"]
@@ -241,14 +245,14 @@ def test_a_variant_is_the_network_with_that_branch_replaced(
     twin.set_weights(network.get_weights())
     twin.card = network.card
     found = layers.activations(twin, digits, "predictions", progress=False)["predictions"]
-    rows = table.query("module == @module and branch == @branch and filled == @filled")
+    rows = answers.query("module == @module and branch == @branch and filled == @filled")
+    classes = digits.category.astype(int)
     np.testing.assert_array_equal(rows["correct"], found.argmax(axis=1) == classes)
     assert list(rows["image"]) == list(digits.names)
 
 
-def test_without_a_branch_everywhere_the_network_is_worse(network, digits, means):
-    table = study.without_branches(network, digits, digits.category.astype(int), means)
-    share = table.groupby(["module", "filled"])["correct"].mean()
+def test_without_a_branch_everywhere_the_network_is_worse(answers):
+    share = answers.groupby(["module", "filled"])["correct"].mean()
     assert share["nothing", "nothing"] > 0.9 > share["all", "zeros"]
 
 

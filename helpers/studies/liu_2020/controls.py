@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -43,12 +42,11 @@ def psi_of_twins(
         As `tables.psi`, measures psi and psi, noise only, with columns condition and seed;
         network is the intact network's title throughout.
     """
-    permuted = [("weights permuted", models.permute_weights, s) for s in range(weight_seeds)]
-    permuted += [("biases permuted", models.permute_biases, s) for s in range(bias_seeds)]
+    permuted = [("weights permuted", models.permuted_weights, s) for s in range(weight_seeds)]
+    permuted += [("biases permuted", models.permuted_biases, s) for s in range(bias_seeds)]
     parts = []
 
     def run(twin: keras.Model, condition: str, seed: int) -> None:
-        gc.collect()  # a network holds cycles: without this, twins pile up in memory
         responses = layers.category_responses(twin, images, names, progress=False)
         table = tables.psi(responses, names).query("measure in @MEASURES")
         parts.append(table.assign(network=model.card.title, condition=condition, seed=seed))
@@ -58,7 +56,7 @@ def psi_of_twins(
     own = model.get_weights()
     for condition, permute, seed in tqdm(permuted, desc=f"twins of {model.name}", leave=False):
         try:
-            model.set_weights(permute(model, seed).get_weights())
+            model.set_weights(permute(model, seed))
             run(model, condition, seed)
         finally:
             model.set_weights(own)

@@ -125,6 +125,7 @@ class Calibration(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Calibrate before the first step."""
+        self._calibrate_on = models.calibration(self.model)
         self._calibrate_if_asked()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -133,7 +134,7 @@ class Calibration(keras.callbacks.Callback):
 
     def _calibrate_if_asked(self) -> None:
         if int(self.model.optimizer.iterations.numpy()) in self._steps:
-            models.calibrate(self.model, self._images)
+            self._calibrate_on(self._images)
 
 
 def kernel_sizes(model: keras.Model) -> dict[str, str]:

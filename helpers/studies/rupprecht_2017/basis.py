@@ -236,24 +236,21 @@ def aligned_twins(
     trained = network.get_weights()
     kinds = "random, as initialised", "random, calibrated", "permuted, calibrated"
     found: dict[str, list] = {kind: [] for kind in kinds}
-    twins = {"random": untrained, "permuted": partial(models.permute_weights, network)}
+    calibrate_on = models.calibration(network)
 
     def look(kind: str) -> None:
         found[kind].append(aligned(network, images, **options)[1])
 
     for seed in range(seeds):
-        layers.free_memory()
-        for kind, make in twins.items():
-            twin = make(seed=seed)
-            for own, other in zip(network.weights, twin.weights, strict=True):
-                own.assign(other)
-            del twin
-            gc.collect()
-            if kind == "random":
-                look("random, as initialised")
-            models.calibrate(network, images[:8])
-            look(f"{kind}, calibrated")
-            network.set_weights(trained)
+        network.set_weights(models.permuted_weights(network, seed))
+        calibrate_on(images[:8])
+        look("permuted, calibrated")
+        network.set_weights(untrained(seed=seed).get_weights())
+        gc.collect()  # that network: it holds cycles
+        look("random, as initialised")
+        calibrate_on(images[:8])
+        look("random, calibrated")
+        network.set_weights(trained)
     return found
 
 
