@@ -36,8 +36,9 @@ import resource, sys
 unit = 1 if sys.platform == "darwin" else 1024
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 """
-# What is imported is left out of every search for garbage: networks ask for many.
-START = "import gc, tensorflow, helpers.plotting; gc.freeze()"
+# After a notebook's imports: every search for garbage leaves them out, and networks ask for many.
+FREEZE = "import gc; gc.freeze()"
+IMPORTS = 2  # the second code cell, after Colab's
 
 # What TensorFlow prints at its start, whatever its log level.
 START_UP = re.compile(r"^(WARNING: All log messages before absl|[IW]0000 ).*\n?", re.MULTILINE)
@@ -134,7 +135,7 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
         notebook,
         timeout=timeout,
         kernel_name="python3",
-        extra_arguments=["--log-level=ERROR", f"--IPKernelApp.exec_lines={START}"],
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": NOTEBOOKS}},
     )
     # What a widget captures goes to the cell's outputs, where a reader without a kernel sees it.
@@ -151,6 +152,8 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
             with client.setup_kernel(env=environment, stderr=log):
                 for index, cell in enumerate(notebook.cells):
                     client.execute_cell(cell, index)
+                    if cell.get("execution_count") == IMPORTS:
+                        client.kc.execute(FREEZE, silent=True)
                 error = _shown_error(notebook)
                 peak = _peak_memory(client)
         except CellExecutionError as failure:

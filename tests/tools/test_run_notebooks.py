@@ -40,6 +40,14 @@ def test_a_full_run_is_saved_with_outputs_time_and_memory(write):
     assert "GB peak memory (full profile" in saved.cells[0].source
 
 
+def test_imports_are_left_out_of_the_search_for_garbage(write):
+    path = write("01_a.ipynb", "import gc; print(gc.get_freeze_count())", "gc.get_freeze_count()")
+    run_notebooks.run(path, "full")
+    before, after = nbformat.read(path, as_version=4).cells[2:]
+    assert before.outputs[0].text == "0\n"
+    assert int(after.outputs[0]["data"]["text/plain"]) > 10_000
+
+
 def test_an_older_colab_cell_is_replaced(write):
     path = write("01_a.ipynb", "# On Colab, an older way.\nimport sys", "1 + 1")
     run_notebooks.run(path, "full")
