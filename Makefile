@@ -22,8 +22,8 @@ report: $(READY)  ## notebook 08 on your own, as a page: MODEL=MobileNetV2 IMAGE
 	$(BIN)/python -m tools.report "$(MODEL)" "$(IMAGES)" \
 		$(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(PIXELS),--pixels "$(PIXELS)")
 
-# Two processes; the first tests begun are the longest (tests/conftest.py).
-TWO := -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes; a file's tests share networks and one process. The longest file is begun first.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest $(TWO)
 

@@ -1,10 +1,9 @@
 """Two ways to test properties, the same examples every time or many new ones (`make fuzz`), and
-which tests share a process (`make test` has two)."""
+the order of tests."""
 
 import gc
 import os
 
-import pytest
 from hypothesis import settings
 
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=25)
@@ -12,21 +11,9 @@ settings.register_profile("fuzz", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(config, items):
-    """Keep a file's tests together, for they share networks, but let each notebook go alone.
-
-    Notebooks come first: begun last, one of them would be waited for.
-    """
-
-    def of_notebooks(item):
-        return item.path.name == "test_notebooks.py"
-
-    items.sort(key=of_notebooks, reverse=True)
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            group = item.name if of_notebooks(item) else item.nodeid.split("::")[0]
-            item.add_marker(pytest.mark.xdist_group(group))
+def pytest_collection_modifyitems(items):
+    """Put the notebooks first: they take as long as a process has, and the rest fills the other."""
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
 
 
 def pytest_collection_finish():
