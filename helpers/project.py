@@ -9,6 +9,11 @@ from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED_RESULTS = ROOT / "data" / "results"
+# How many threads: ours, those of linear algebra, of numba, and TensorFlow's two kinds.
+THREADS = (
+    "LAYERS_CORES", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)  # fmt: skip
 
 __all__ = [
     "COMMITTED_RESULTS",
@@ -17,6 +22,7 @@ __all__ = [
     "cores",
     "current",
     "downloads",
+    "keeping_to",
     "shipped",
     "shown",
 ]
@@ -101,6 +107,15 @@ def cores() -> int:
         return int(chosen)
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def keeping_to(cores: int) -> dict[str, str]:
+    """Return the environment in which a new Python process keeps to so many cores.
+
+    For processes side by side: threads of one that wait for those of another cost both a quarter
+    of their time.
+    """
+    return dict.fromkeys(THREADS, str(cores))
 
 
 def shown(path: Path) -> str:

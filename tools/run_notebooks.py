@@ -119,12 +119,13 @@ def find(names: Sequence[str] = ()) -> list[Path]:
     return [path for path in paths if path.name.startswith(tuple(names))]
 
 
-def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
+def run(path: Path, profile_name: str, cores: int | None = None, timeout: int = 2400) -> Run:
     """Execute one notebook in a fresh kernel, save it, and measure the run.
 
     Args:
         path: the notebook.
         profile_name: "quick" or "full".
+        cores: how many it keeps to; None: as many as there are.
         timeout: seconds allowed for one cell.
 
     Returns:
@@ -146,6 +147,8 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "MALLOC_ARENA_MAX": "2",  # else glibc keeps what each of TensorFlow's threads has freed
     }
+    if cores is not None:
+        environment |= project.keeping_to(cores)
     error, peak, start = "", 0, time.perf_counter()
     with TemporaryFile("w+", errors="replace") as log:
         try:
@@ -169,9 +172,10 @@ def run(path: Path, profile_name: str, timeout: int = 2400) -> Run:
 
 def run_all(paths: Sequence[Path], profile_name: str, workers: int = 1) -> list[Run]:
     """Execute notebooks, several at once where asked, and print a line per notebook, in order."""
-    execute = partial(run, profile_name=profile_name)
     if workers == 1:
-        return [_shown(execute(path)) for path in paths]
+        return [_shown(run(path, profile_name)) for path in paths]
+    share = max(1, project.cores() // workers)
+    execute = partial(run, profile_name=profile_name, cores=share)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         return [_shown(done) for done in pool.map(execute, paths)]
 
