@@ -143,6 +143,8 @@ def category_scatter(
             axis.scatter(value[ends], share[ends], s=24, zorder=3, **style)
             later.append((axis, value, share, rows["category"].to_numpy(), ends))
         line[0].set_ylabel(y)
+        low = line[0].get_ylim()[0]
+        line[0].set_yticks([t for t in line[0].get_yticks() if low <= t < 1.001])  # of a share
     for axis, value, share, categories, ends in later:
         named = [str(name).replace("_", " ") for name in categories]
         texts = [name if i in ends else "" for i, name in enumerate(named)]

@@ -1,6 +1,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import pytest
 
 from helpers import plotting
 
@@ -38,6 +39,9 @@ def test_the_extremes_are_named_and_the_fit_stops_at_one():
     np.testing.assert_allclose(axis.collections[0].get_offsets()[:, 1], outcome["one"])
     fit = axis.lines[0].get_ydata()
     assert fit.max() <= 1 and np.polyval(np.polyfit(value, outcome["one"], 1), 1) > 1
+    low, high = axis.get_ylim()
+    assert high > 1.05 and axis.get_yticks().max() == pytest.approx(1)
+    assert low < axis.get_yticks().min()
 
 
 def test_names_of_crowded_points_do_not_overlap():
