@@ -112,8 +112,7 @@ def cores() -> int:
 def keeping_to(cores: int) -> dict[str, str]:
     """Return the environment in which a new Python process keeps to so many cores.
 
-    For processes side by side: threads of one that wait for those of another cost both a quarter
-    of their time.
+    For processes side by side: threads of one that wait for those of another cost both time.
     """
     return dict.fromkeys(THREADS, str(cores))
 

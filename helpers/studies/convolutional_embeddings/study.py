@@ -363,7 +363,7 @@ def there_or_drawn(
 
     Returns:
         Columns dataset, condition, layer, depth, space ("activations", "t-SNE"), value: the share
-        of images whose ten nearest neighbours have the majority of their class.
+        of images whose own class is the most frequent of their ten nearest neighbours.
     """
     labels = network.arrays.y_train[:n]
     rows = []
