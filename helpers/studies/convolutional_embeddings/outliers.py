@@ -43,13 +43,13 @@ def describe(network: Network, points: np.ndarray, others: Sequence[Network] = (
         others: networks trained with other seeds.
 
     Returns:
-        A row per image: label, near (the most frequent class of its ten nearest neighbours,
-        itself left out), outlier (near is not label), read (the network's answer), misread, confidence (the
-        network's probability of the label), ambiguous (in pixels: distance to the mean image of
-        the own class / distance to that of the nearest other class); strangers and mixed: of
-        the ten nearest neighbours in the layer's own numbers, the most frequent class is another,
-        and not all are of one class; by_others, the share of the other networks that misread it,
-        NaN without any.
+        A row per image: label, near (the most frequent class of its ten nearest neighbours, itself
+        left out), outlier (near is not label), read (the network's answer), misread, confidence
+        (the network's probability of the label), ambiguous (in pixels: distance to the mean image
+        of the own class / distance to that of the nearest other class); strangers and mixed: of the
+        ten nearest neighbours in the layer's own numbers, the most frequent class is another, and
+        not all are of one class; by_others, the share of the other networks that misread it, NaN
+        without any.
 
     Raises:
         TypeError: points are no real numbers.
