@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -175,7 +176,10 @@ def _train(row: dict, arrays: data.LabelledImages, seed: int, sizes: Sizes) -> d
     names = layers.select(trained, ["input", "layer*", "logits"])
     probe = test[first_of_each(arrays.y_test[: sizes.test], sizes.each)]
     found = layers.activations(trained, probe, names, **options)
-    curve = similarity.decorrelation([similarity.correlation(a) for a in found.values()])
+    with warnings.catch_warnings():
+        # Images that leave a layer silent: their pairs are left out of its decorrelation.
+        warnings.filterwarnings("ignore", "the activations are constant in images")
+        curve = similarity.decorrelation([similarity.correlation(a) for a in found.values()])
 
     def accuracy(images: np.ndarray, labels: np.ndarray) -> float:
         logits = layers.activations(trained, images, "logits", **options)["logits"]
