@@ -12,6 +12,7 @@ __all__ = [
     "classes",
     "finite",
     "flags",
+    "flat",
     "one_each",
     "real",
     "require_finite",
@@ -46,6 +47,19 @@ def real(x: ArrayLike, name: str) -> np.ndarray:
     if x.dtype.kind not in "biuf":
         raise TypeError(f"{name} holds {x.dtype}, not real numbers")
     return x
+
+
+def flat(x: ArrayLike, name: str) -> np.ndarray:
+    """Return activations (images, ...) as (images, units), or raise.
+
+    Raises:
+        TypeError: as `real`.
+        ValueError: as `unmasked`; x is empty or has one axis.
+    """
+    x = real(x, name)
+    if x.ndim < 2 or not x.size:
+        raise ValueError(f"{name} must be (images, ...), got shape {x.shape}")
+    return x.reshape(len(x), -1)
 
 
 def finite(

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from helpers.metrics import checks
+
 
 def drawable(
     x: ArrayLike,
@@ -27,15 +29,11 @@ def drawable(
 
     Raises:
         TypeError: x does not hold real numbers.
-        ValueError: x is empty or has another number of dimensions, or holds what is refused.
+        ValueError: x is empty or has another number of dimensions, holds what is refused, or is
+            a list of which a part is masked.
     """
     mask = np.ma.getmaskarray(x) if np.ma.is_masked(x) else False
-    try:
-        x = np.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from error
-    if x.dtype.kind not in "biuf":
-        raise TypeError(f"{name} holds {x.dtype}, not real numbers")
+    x = checks.real(x if mask is False else np.ma.getdata(x), name)
     if not x.size or x.ndim != (dimensions or max(1, x.ndim)):
         wanted = f"{dimensions} axes" if dimensions else "at least one axis"
         raise ValueError(f"{name} must have values along {wanted}, got shape {x.shape}")

@@ -14,14 +14,20 @@ from scipy import stats
 
 from helpers import data, layers
 from helpers.metrics import checks, similarity
-from helpers.metrics.intervals import CorrelationTest, Estimate, Interval, bootstrap, estimate
+from helpers.metrics.intervals import (
+    FEWEST_RESAMPLED,
+    CorrelationTest,
+    Estimate,
+    Interval,
+    bootstrap,
+    estimate,
+)
 
 Array = NDArray[np.float64]
 Found = dict[str | tuple[str, str], tuple[str, bool | str]]
 
 MEASURES = ("second-order r", "unit-centred r", "debiased CKA")
 NOTHING = "nothing"
-FEWEST_MODULES = 8  # of a bootstrap over modules
 
 
 class Averages:
@@ -556,7 +562,7 @@ def within_modules(
         raise ValueError(f"x and y differ in shape: {x.shape}, {y.shape}")
     rng = np.random.default_rng(seed)
     r = _pooled(x, y)
-    enough = len(x) >= FEWEST_MODULES
+    enough = len(x) >= FEWEST_RESAMPLED
     low, high = bootstrap(_pooled, x, y, seed=rng) if enough else Interval(np.nan, np.nan)
     shuffled = rng.permuted(np.tile(y, (repeats, 1, 1)), axis=2)
     null = np.abs((x * shuffled).sum(axis=(1, 2))) / np.sqrt((x**2).sum() * (y**2).sum())

@@ -11,6 +11,11 @@ def test_masked_values_are_not_drawn():
         drawable(x, "x", finite=True)
 
 
+def test_a_list_with_a_masked_part_is_refused():
+    with pytest.raises(ValueError, match="x masks values"):
+        drawable([np.ma.masked_array([1, 2], [0, 1]), np.array([3, 4])], "x")
+
+
 @pytest.mark.parametrize("x", [[], 3.0, [[1.0]]])
 def test_another_shape_is_refused(x):
     with pytest.raises(ValueError, match="curve must have values along 1 axes"):

@@ -95,10 +95,7 @@ def pixels(images: np.ndarray) -> np.ndarray:
 
 def flat(x: np.ndarray) -> np.ndarray:
     """Return activations (n, ...) as (n, units)."""
-    x = checks.real(x, "x")
-    if not x.size or x.ndim < 2:
-        raise ValueError(f"x must be (n, ...), got shape {x.shape}")
-    return x.reshape(len(x), -1)
+    return checks.flat(x, "x")
 
 
 def live(x: np.ndarray) -> np.ndarray:

@@ -319,15 +319,8 @@ def summarised(
 
 def gini(x: np.ndarray) -> np.ndarray:
     """Return each image's Gini coefficient; NaN for a layer with negative activations."""
-    flat = _flat(x)
+    flat = checks.flat(x, "x")
     return np.full(len(x), np.nan) if flat.min() < 0 else sparsity.gini(flat, axis=1)
-
-
-def _flat(x: np.ndarray) -> np.ndarray:
-    x = checks.real(x, "x")
-    if x.ndim < 2 or not x.size:
-        raise ValueError(f"x must be (images, ...), got shape {x.shape}")
-    return x.reshape(len(x), -1)
 
 
 def active(x: np.ndarray) -> np.ndarray:

@@ -14,8 +14,6 @@ from helpers.metrics import checks, intervals
 
 Array = NDArray[np.float64]
 
-FEWEST = 8  # units that `intervals.bootstrap` takes
-
 
 class Together(NamedTuple):
     """How two curves over the layers go together, as Spearman's ρ.
@@ -84,11 +82,11 @@ def together_by_part(
         x, y = (curve[at] for curve in curves)
         units = {"levels": (x, y), "steps": (np.diff(x), np.diff(y))}
         units["given_depth"] = x, y, np.arange(len(x))
-        resampled = together(*(curve[:, at] for curve in draws))
+        found, resampled = together(x, y), together(*(curve[:, at] for curve in draws))
         for name, over_images in resampled._asdict().items():
             over_layers = _interval(*units[name], seed=seed)
             ends = np.nanquantile(over_images, [0.025, 0.975])
-            rho = float(getattr(together(x, y), name))
+            rho = float(getattr(found, name))
             rows.append((part, len(x), name, rho, *over_layers, *ends))
     ends = ["low", "high", "low_images", "high_images"]
     return pd.DataFrame(rows, columns=["part", "layers", "correlation", "rho", *ends])
@@ -96,7 +94,7 @@ def together_by_part(
 
 def _interval(*units: Array, seed: int) -> intervals.Interval:
     """Return the interval of a rank correlation, of two measures or with a third held constant."""
-    if len(units[0]) < FEWEST:
+    if len(units[0]) < intervals.FEWEST_RESAMPLED:
         return intervals.Interval(np.nan, np.nan)
 
     def statistic(*resampled: Array, axis: int) -> Array:

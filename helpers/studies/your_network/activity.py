@@ -56,11 +56,8 @@ def how_sparse(x: np.ndarray, threshold: float = THRESHOLD) -> Array:
         TypeError: no real numbers.
         ValueError: no images, NaN or infinity.
     """
-    x = checks.real(x, "x")
-    if x.ndim < 2 or not x.size:
-        raise ValueError(f"x must be (images, ...), got shape {x.shape}")
+    x = checks.flat(x, "x")
     sizes = silenced(x, threshold)
-    x = x.reshape(len(x), -1)
     negative = [((row < 0) & (size > 0)).sum() for row, size in zip(x, sizes, strict=True)]
     columns = [
         sparsity.gini(sizes, axis=1, tolerance=1e-5),
