@@ -33,7 +33,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle, StepPatch
 
 from helpers import data, layers, models, plotting, project, report
-from helpers.metrics import accuracy, embeddings, intervals, similarity, sparsity
+from helpers.metrics import accuracy, checks, embeddings, intervals, similarity, sparsity
 from helpers.studies import guest_love_2017, rupprecht_2017, rupprecht_2017_layers
 from helpers.studies.convolutional_embeddings import claims as cnn_claims
 from helpers.studies.convolutional_embeddings import filters, outliers
@@ -1348,6 +1348,7 @@ STUDIES = [
             TABLE[:, :2],
         ),
     ),
+    *rows("checks", ("flat", "x", lambda x: checks.flat(x, "x"), MAPS, "NaN", "infinity")),
     *rows(
         "convolutional_embeddings.study",
         ("flat", "x", cnn.flat, MAPS, "NaN", "infinity"),
